@@ -1,0 +1,3 @@
+//! What a training-data record is (under construction).
+mod framing;
+pub use framing::{Elements, Framing, Locator};

@@ -45,7 +45,10 @@ pub struct Elements {
 impl Elements {
     /// The members of the array that the JSON pointer (RFC 6901) names; `""` is the document itself.
     pub fn at(pointer: impl Into<String>) -> Self {
-        Elements { pointer: pointer.into(), headers: Vec::new() }
+        Elements {
+            pointer: pointer.into(),
+            headers: Vec::new(),
+        }
     }
 
     /// Adds the pointer of a value outside the array that the source wants before the first record.
@@ -89,12 +92,24 @@ pub struct Locator<'a> {
 impl<'a> Locator<'a> {
     /// A record that is one line: `line` counts from 1, `byte` is the offset of its first byte.
     pub fn line(path: &'a str, line: u64, byte: u64) -> Self {
-        Locator { path, pointer: None, index: line.saturating_sub(1), line, byte }
+        Locator {
+            path,
+            pointer: None,
+            index: line.saturating_sub(1),
+            line,
+            byte,
+        }
     }
 
     /// A record that is element `index` (from 0) of the array at `pointer` and begins on `line` at offset `byte`.
     pub fn element(path: &'a str, pointer: &'a str, index: u64, line: u64, byte: u64) -> Self {
-        Locator { path, pointer: Some(pointer), index, line, byte }
+        Locator {
+            path,
+            pointer: Some(pointer),
+            index,
+            line,
+            byte,
+        }
     }
 
     /// The name of the input.

@@ -1,0 +1,224 @@
+//! Tool calls and their arguments.
+
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::fields::{Fields, Seen};
+use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
+
+/// What the assistant asked a tool to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolCall<'a> {
+    id: Option<Text<'a>>,
+    kind: Option<Text<'a>>,
+    name: Text<'a>,
+    arguments: Arguments<'a>,
+    extra: Fields<'a>,
+}
+
+/// The arguments of a call, as they were recorded.
+///
+/// Providers record *text that should be JSON*, others a JSON value. Which one it was is kept, and the text is never
+/// parsed and written again on the quiet: it may not parse.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arguments<'a> {
+    /// There were none.
+    #[default]
+    Missing,
+    /// Text that should be JSON.
+    Text(Text<'a>),
+    /// A JSON value.
+    Value(RawJson<'a>),
+}
+
+impl<'a> ToolCall<'a> {
+    /// A call of the function `name`.
+    pub fn new(name: Text<'a>, arguments: Arguments<'a>) -> Self {
+        ToolCall {
+            name,
+            arguments,
+            ..ToolCall::default()
+        }
+    }
+
+    /// The id, if it has one. Ids may repeat within a trace: see [`Links`](crate::Links).
+    pub fn id(&self) -> Option<&Text<'a>> {
+        self.id.as_ref()
+    }
+
+    /// The type of the call if it is not a function, such as `custom`.
+    pub fn kind(&self) -> Option<&Text<'a>> {
+        self.kind.as_ref()
+    }
+
+    /// The name of the function.
+    pub fn name(&self) -> &Text<'a> {
+        &self.name
+    }
+
+    /// The arguments as recorded.
+    pub fn arguments(&self) -> &Arguments<'a> {
+        &self.arguments
+    }
+
+    /// Fields of the call that the trace does not name.
+    pub fn extra(&self) -> &Fields<'a> {
+        &self.extra
+    }
+
+    /// The same fields, to change.
+    pub fn extra_mut(&mut self) -> &mut Fields<'a> {
+        &mut self.extra
+    }
+
+    /// Sets the id.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<Option<Text<'a>>>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// Sets the type of a call that is not a function.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Text<'a>) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// The same call, independent of the record it was read from.
+    pub fn into_owned(self) -> ToolCall<'static> {
+        ToolCall {
+            id: self.id.map(Text::into_owned),
+            kind: self.kind.map(Text::into_owned),
+            name: self.name.into_owned(),
+            arguments: self.arguments.into_owned(),
+            extra: self.extra.into_owned(),
+        }
+    }
+
+    /// Reads a call in the canonical form or in the nesting of the `OpenAI` API.
+    ///
+    /// # Errors
+    /// If it has no name, or a known field has the wrong type or stands there twice.
+    pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        let mut call = ToolCall::default();
+        let mut seen = Seen::default();
+        cursor.object(|cursor, key| {
+            match key.body() {
+                "id" => {
+                    seen.once(cursor, 0)?;
+                    call.id = cursor.optional_text()?;
+                }
+                "type" => {
+                    seen.once(cursor, 1)?;
+                    call.kind = cursor.optional_text()?.filter(|kind| kind.body() != "function");
+                }
+                "function" | "custom" if cursor.peek()? == Kind::Object => {
+                    let rest = call.read_nested(cursor, &mut seen)?;
+                    if !rest.is_empty() {
+                        call.extra.insert(key.clone(), raw_object(&rest));
+                    }
+                }
+                "name" => call.read_name(cursor, &mut seen)?,
+                "arguments" => call.read_arguments(cursor, &mut seen)?,
+                _ => call.extra.read(cursor, key)?,
+            }
+            Ok(())
+        })?;
+        if seen.has(NAME) {
+            Ok(call)
+        } else {
+            Err(cursor.error(DecodeErrorKind::MissingField, "a tool call needs a `name`"))
+        }
+    }
+
+    /// Reads the inner object of the `OpenAI` nesting; gives the fields that the trace does not name.
+    fn read_nested(&mut self, cursor: &mut Cursor<'a>, seen: &mut Seen) -> Result<Fields<'a>, DecodeError> {
+        let mut rest = Fields::new();
+        cursor.object(|cursor, key| match key.body() {
+            "name" => self.read_name(cursor, seen),
+            "arguments" | "input" => self.read_arguments(cursor, seen),
+            _ => rest.read(cursor, key),
+        })?;
+        Ok(rest)
+    }
+
+    fn read_name(&mut self, cursor: &mut Cursor<'a>, seen: &mut Seen) -> Result<(), DecodeError> {
+        seen.once(cursor, NAME)?;
+        self.name = cursor.text()?;
+        Ok(())
+    }
+
+    fn read_arguments(&mut self, cursor: &mut Cursor<'a>, seen: &mut Seen) -> Result<(), DecodeError> {
+        seen.once(cursor, ARGUMENTS)?;
+        self.arguments = Arguments::read(cursor)?;
+        Ok(())
+    }
+
+    /// Reads the `function_call` of the older `OpenAI` API: a call without an id.
+    pub(crate) fn read_legacy(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        ToolCall::read(cursor)
+    }
+
+    pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
+        w.begin_object();
+        if let Some(id) = &self.id {
+            w.key("id").text(id);
+        }
+        if let Some(kind) = &self.kind {
+            w.key("type").text(kind);
+        }
+        w.key("name").text(&self.name);
+        match &self.arguments {
+            Arguments::Missing => {}
+            Arguments::Text(text) => {
+                w.key("arguments").text(text);
+            }
+            Arguments::Value(value) => {
+                w.key("arguments").raw(value);
+            }
+        }
+        self.extra.write(w);
+        w.end_object();
+    }
+}
+
+/// Numbers of the two keys that may stand at either level, in the set of keys seen.
+const NAME: u32 = 2;
+const ARGUMENTS: u32 = 3;
+
+impl<'a> Arguments<'a> {
+    /// Reads a string as text and anything else as a value; `null` is missing.
+    ///
+    /// # Errors
+    /// If the value is malformed.
+    pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        Ok(match cursor.peek()? {
+            Kind::String => Arguments::Text(cursor.text()?),
+            Kind::Null => {
+                cursor.skip()?;
+                Arguments::Missing
+            }
+            _ => Arguments::Value(cursor.raw()?),
+        })
+    }
+
+    /// The same arguments, independent of the record they were read from.
+    pub fn into_owned(self) -> Arguments<'static> {
+        match self {
+            Arguments::Missing => Arguments::Missing,
+            Arguments::Text(text) => Arguments::Text(text.into_owned()),
+            Arguments::Value(value) => Arguments::Value(value.into_owned()),
+        }
+    }
+}
+
+/// Fields as one raw object.
+pub(crate) fn raw_object(fields: &Fields<'_>) -> RawJson<'static> {
+    let mut out = Vec::new();
+    let mut w = JsonWriter::new(&mut out);
+    w.begin_object();
+    fields.write(&mut w);
+    w.end_object();
+    // Everything written came out of strings, so this is the whole of it.
+    RawJson::from_canonical(String::from_utf8(out).unwrap_or_default())
+}

@@ -1,0 +1,158 @@
+//! One spelling for every string and every value: the slow path for what did not arrive in it.
+
+use std::borrow::Cow;
+
+/// Characters that some line readers take for line ends although JSON lets them stand unescaped: NEXT LINE,
+/// LINE SEPARATOR, PARAGRAPH SEPARATOR. (Python's `str.splitlines`, and with it `ray.data.read_text`, splits there.)
+const SEPARATORS: [&str; 3] = ["\u{85}", "\u{2028}", "\u{2029}"];
+
+/// Whether `text` holds one of the three characters that the canonical form escapes and JSON does not.
+pub(super) fn has_separator(text: &str) -> bool {
+    // All three begin with one of two bytes; text without them (nearly all English text) is answered in one pass.
+    memchr::memchr2(0xc2, 0xe2, text.as_bytes()).is_some_and(|first| {
+        let rest = &text.as_bytes()[first..];
+        SEPARATORS
+            .iter()
+            .any(|separator| memchr::memmem::find(rest, separator.as_bytes()).is_some())
+    })
+}
+
+/// Appends the canonical spelling of `decoded` as the inside of a JSON string.
+pub(super) fn escape_into(decoded: &str, out: &mut String) {
+    let mut clean = 0;
+    for (at, character) in decoded.char_indices() {
+        let Some(escape) = escape_of(character) else {
+            continue;
+        };
+        out.push_str(&decoded[clean..at]);
+        out.push_str(&escape);
+        clean = at + character.len_utf8();
+    }
+    out.push_str(&decoded[clean..]);
+}
+
+/// The canonical inside of a JSON string that decodes to `decoded`; borrowed when nothing needs an escape.
+pub(super) fn escape(decoded: Cow<'_, str>) -> Cow<'_, str> {
+    if !needs_escape(&decoded) {
+        return decoded;
+    }
+    let mut body = String::with_capacity(decoded.len() + decoded.len() / 16 + 8);
+    escape_into(&decoded, &mut body);
+    Cow::Owned(body)
+}
+
+fn needs_escape(decoded: &str) -> bool {
+    super::scan::special(decoded.as_bytes(), 0) < decoded.len() || has_separator(decoded)
+}
+
+fn escape_of(character: char) -> Option<Cow<'static, str>> {
+    Some(Cow::Borrowed(match character {
+        '"' => "\\\"",
+        '\\' => "\\\\",
+        '\n' => "\\n",
+        '\r' => "\\r",
+        '\t' => "\\t",
+        '\u{8}' => "\\b",
+        '\u{c}' => "\\f",
+        '\u{85}' => "\\u0085",
+        '\u{2028}' => "\\u2028",
+        '\u{2029}' => "\\u2029",
+        control if control < ' ' => return Some(Cow::Owned(format!("\\u{:04x}", control as u32))),
+        _ => return None,
+    }))
+}
+
+/// Appends what a *validated* string body decodes to.
+///
+/// Bodies are checked when they are read, so nothing can fail here; a malformed escape, which cannot occur, would
+/// come out as U+FFFD rather than panic.
+pub(super) fn unescape_into(body: &str, out: &mut String) {
+    let mut rest = body;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let (character, used) = unescape_one(rest);
+        out.push(character);
+        rest = rest.get(used..).unwrap_or_default();
+    }
+    out.push_str(rest);
+}
+
+/// The character of one escape whose backslash is already consumed, and how many bytes it took.
+fn unescape_one(rest: &str) -> (char, usize) {
+    match rest.as_bytes().first() {
+        Some(b'n') => ('\n', 1),
+        Some(b't') => ('\t', 1),
+        Some(b'r') => ('\r', 1),
+        Some(b'b') => ('\u{8}', 1),
+        Some(b'f') => ('\u{c}', 1),
+        Some(b'u') => unescape_unicode(rest),
+        Some(&other) if other.is_ascii() => (char::from(other), 1),
+        _ => (char::REPLACEMENT_CHARACTER, 0),
+    }
+}
+
+fn unescape_unicode(rest: &str) -> (char, usize) {
+    let unit = |at: usize| {
+        rest.get(at..at + 4)
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+    };
+    let Some(high) = unit(1) else {
+        return (char::REPLACEMENT_CHARACTER, 1);
+    };
+    if let Some(character) = char::from_u32(high) {
+        return (character, 5);
+    }
+    let pair = unit(7).map(|low| 0x10000 + ((high & 0x3ff) << 10) + (low & 0x3ff));
+    (
+        pair.and_then(char::from_u32)
+            .unwrap_or(char::REPLACEMENT_CHARACTER),
+        11,
+    )
+}
+
+/// The canonical spelling of a validated string body.
+pub(super) fn canonical_body(body: &str) -> Cow<'_, str> {
+    let mut decoded = String::with_capacity(body.len());
+    unescape_into(body, &mut decoded);
+    let mut canonical = String::with_capacity(body.len());
+    escape_into(&decoded, &mut canonical);
+    if canonical == body {
+        Cow::Borrowed(body)
+    } else {
+        Cow::Owned(canonical)
+    }
+}
+
+/// The canonical spelling of a validated JSON value: no white space between tokens, canonical strings, numbers as
+/// they were written.
+pub(super) fn canonical_value(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut at = 0;
+    while let Some(&byte) = value.as_bytes().get(at) {
+        if byte == b'"' {
+            let end = string_end(value, at + 1);
+            out.push('"');
+            out.push_str(&canonical_body(&value[at + 1..end]));
+            out.push('"');
+            at = end + 1;
+        } else {
+            // Outside strings a valid value is ASCII, so runs between quotes can be copied without the white space.
+            let run = memchr::memchr(b'"', &value.as_bytes()[at..]).map_or(value.len(), |n| at + n);
+            out.extend(value[at..run].chars().filter(|c| !c.is_ascii_whitespace()));
+            at = run;
+        }
+    }
+    out
+}
+
+fn string_end(value: &str, mut at: usize) -> usize {
+    let bytes = value.as_bytes();
+    loop {
+        at = super::scan::special(bytes, at);
+        match bytes.get(at) {
+            Some(b'\\') => at += 2,
+            _ => return at.min(bytes.len()),
+        }
+    }
+}

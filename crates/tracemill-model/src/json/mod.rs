@@ -1,0 +1,17 @@
+//! JSON as it came: validated once, copied afterwards.
+//!
+//! [`Cursor`] reads, [`Text`] and [`RawJson`] hold tokens, [`JsonWriter`] writes. A string is decoded only when
+//! somebody must look inside: in agent traces nearly every string holds an escape, so borrowing *decoded* strings
+//! almost never works, while borrowing *tokens* always does.
+
+mod canonical;
+mod cursor;
+mod raw;
+mod scan;
+mod text;
+mod writer;
+
+pub use cursor::{Cursor, Kind};
+pub use raw::{Elements, Members, RawJson};
+pub use text::Text;
+pub use writer::{JsonString, JsonWriter};

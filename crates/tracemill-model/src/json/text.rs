@@ -1,0 +1,111 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use super::canonical;
+
+/// A string, held as the canonical inside of its JSON token.
+///
+/// Whatever spelling a string arrives in, a `Text` holds one: short escapes (`\"`, `\\`, `\n`, `\r`, `\t`, `\b`,
+/// `\f`), lower-case `\u00xx` for the other control characters, U+2028, U+2029 and U+0085 escaped (so that every
+/// output line survives readers that split carelessly), and plain UTF-8 for all else. Equal bytes are therefore
+/// equal values, and writing a `Text` is one copy. Every `Text` decodes: lone surrogates are refused where a record
+/// is read.
+///
+/// ```
+/// use tracemill_model::Text;
+/// let text = Text::new("two\nlines");
+/// assert_eq!(text.body(), r"two\nlines");
+/// assert_eq!(text.decode(), "two\nlines");
+/// assert_eq!(text, *"two\nlines");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Text<'a>(Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// A text from ordinary, decoded characters; borrows unless something has to be escaped.
+    pub fn new(decoded: impl Into<Cow<'a, str>>) -> Self {
+        Text(canonical::escape(decoded.into()))
+    }
+
+    /// Wraps a body that is known to be canonical.
+    pub(crate) fn from_canonical(body: impl Into<Cow<'a, str>>) -> Self {
+        Text(body.into())
+    }
+
+    /// The canonical inside of the JSON token, without its quotes.
+    pub fn body(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the string is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the string is empty or holds nothing but white space (as Unicode defines it).
+    pub fn is_blank(&self) -> bool {
+        self.decode().trim().is_empty()
+    }
+
+    /// The characters themselves; borrowed when the body holds no escape.
+    pub fn decode(&self) -> Cow<'_, str> {
+        if !self.0.contains('\\') {
+            return Cow::Borrowed(&self.0);
+        }
+        let mut decoded = String::with_capacity(self.0.len());
+        canonical::unescape_into(&self.0, &mut decoded);
+        Cow::Owned(decoded)
+    }
+
+    /// Appends the characters themselves to `out`: [`decode`](Text::decode) into a buffer that is used again.
+    pub fn decode_into(&self, out: &mut String) {
+        canonical::unescape_into(&self.0, out);
+    }
+
+    /// The same text, borrowing from this one.
+    pub fn borrowed(&self) -> Text<'_> {
+        Text(Cow::Borrowed(&self.0))
+    }
+
+    /// The same text, independent of the record it was read from.
+    pub fn into_owned(self) -> Text<'static> {
+        Text(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.decode() == other
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self.decode() == *other
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+/// Writes the decoded characters.
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.decode())
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(decoded: &'a str) -> Self {
+        Text::new(decoded)
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(decoded: String) -> Self {
+        Text::new(decoded)
+    }
+}

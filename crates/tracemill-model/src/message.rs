@@ -1,0 +1,387 @@
+//! One turn of a conversation.
+
+use crate::call::ToolCall;
+use crate::content::Content;
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::fields::{Fields, Seen};
+use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
+
+/// Who speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role<'a> {
+    /// The instructions of the application.
+    System,
+    /// The instructions of the application, as newer `OpenAI` models call them.
+    Developer,
+    /// The person, or what stands in for one.
+    User,
+    /// The model.
+    Assistant,
+    /// A tool, answering a call.
+    Tool,
+    /// A speaker outside the usual five, by the name in the record.
+    Other(Text<'a>),
+}
+
+impl<'a> Role<'a> {
+    /// The role of this name; `function`, the older name of a tool's answer, is [`Tool`](Role::Tool).
+    pub fn named(name: Text<'a>) -> Self {
+        match name.body() {
+            "system" => Role::System,
+            "developer" => Role::Developer,
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "tool" | "function" => Role::Tool,
+            _ => Role::Other(name),
+        }
+    }
+
+    /// The name in the canonical form.
+    pub fn name(&self) -> Text<'_> {
+        Text::from_canonical(match self {
+            Role::System => "system",
+            Role::Developer => "developer",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool => "tool",
+            Role::Other(name) => name.body(),
+        })
+    }
+
+    fn into_owned(self) -> Role<'static> {
+        match self {
+            Role::System => Role::System,
+            Role::Developer => Role::Developer,
+            Role::User => Role::User,
+            Role::Assistant => Role::Assistant,
+            Role::Tool => Role::Tool,
+            Role::Other(name) => Role::Other(name.into_owned()),
+        }
+    }
+}
+
+/// What the model thought before it spoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reasoning<'a> {
+    /// In words.
+    Text(Text<'a>),
+    /// Encrypted or otherwise not for reading; kept as it came.
+    Opaque(RawJson<'a>),
+}
+
+impl<'a> Reasoning<'a> {
+    /// The words, if it has any.
+    pub fn as_text(&self) -> Option<&Text<'a>> {
+        match self {
+            Reasoning::Text(text) => Some(text),
+            Reasoning::Opaque(_) => None,
+        }
+    }
+
+    fn into_owned(self) -> Reasoning<'static> {
+        match self {
+            Reasoning::Text(text) => Reasoning::Text(text.into_owned()),
+            Reasoning::Opaque(raw) => Reasoning::Opaque(raw.into_owned()),
+        }
+    }
+}
+
+/// One turn of a conversation.
+///
+/// ```
+/// use tracemill_model::{Message, Role, Text};
+/// let mut message = Message::new(Role::Assistant);
+/// message.set_content(Text::new("Lima."));
+/// assert_eq!(message.content().as_text().unwrap(), "Lima.");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    role: Role<'a>,
+    name: Option<Text<'a>>,
+    content: Content<'a>,
+    reasoning: Option<Reasoning<'a>>,
+    tool_calls: Vec<ToolCall<'a>>,
+    tool_call_id: Option<Text<'a>>,
+    is_error: Option<bool>,
+    train: Option<bool>,
+    extra: Fields<'a>,
+}
+
+impl<'a> Message<'a> {
+    /// A message that says nothing yet.
+    pub fn new(role: Role<'a>) -> Self {
+        Message {
+            role,
+            name: None,
+            content: Content::Missing,
+            reasoning: None,
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            is_error: None,
+            train: None,
+            extra: Fields::new(),
+        }
+    }
+
+    /// Who speaks.
+    pub fn role(&self) -> &Role<'a> {
+        &self.role
+    }
+
+    /// The name of the speaker, or of the tool that answers.
+    pub fn name(&self) -> Option<&Text<'a>> {
+        self.name.as_ref()
+    }
+
+    /// What is said.
+    pub fn content(&self) -> &Content<'a> {
+        &self.content
+    }
+
+    /// What was thought before.
+    pub fn reasoning(&self) -> Option<&Reasoning<'a>> {
+        self.reasoning.as_ref()
+    }
+
+    /// The calls the assistant made, in order.
+    pub fn tool_calls(&self) -> &[ToolCall<'a>] {
+        &self.tool_calls
+    }
+
+    /// The id of the call that a tool message answers, as recorded. Match by [`Links`](crate::Links), not by id alone.
+    pub fn tool_call_id(&self) -> Option<&Text<'a>> {
+        self.tool_call_id.as_ref()
+    }
+
+    /// Whether the tool reported an error, if the record says so.
+    pub fn is_error(&self) -> Option<bool> {
+        self.is_error
+    }
+
+    /// Whether the message is to be trained on, if the record says so.
+    pub fn train(&self) -> Option<bool> {
+        self.train
+    }
+
+    /// Fields of the message that the trace does not name.
+    pub fn extra(&self) -> &Fields<'a> {
+        &self.extra
+    }
+
+    /// The same fields, to change.
+    pub fn extra_mut(&mut self) -> &mut Fields<'a> {
+        &mut self.extra
+    }
+
+    /// Whether the model is to learn this message: an assistant turn that is not marked otherwise.
+    pub fn is_target(&self) -> bool {
+        self.role == Role::Assistant && self.train != Some(false)
+    }
+
+    /// Sets the role.
+    pub fn set_role(&mut self, role: Role<'a>) -> &mut Self {
+        self.role = role;
+        self
+    }
+
+    /// Sets the name of the speaker.
+    pub fn set_name(&mut self, name: impl Into<Option<Text<'a>>>) -> &mut Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets what is said.
+    pub fn set_content(&mut self, content: impl Into<Content<'a>>) -> &mut Self {
+        self.content = content.into();
+        self
+    }
+
+    /// Sets what was thought.
+    pub fn set_reasoning(&mut self, reasoning: impl Into<Option<Reasoning<'a>>>) -> &mut Self {
+        self.reasoning = reasoning.into();
+        self
+    }
+
+    /// Adds a call.
+    pub fn push_tool_call(&mut self, call: ToolCall<'a>) -> &mut Self {
+        self.tool_calls.push(call);
+        self
+    }
+
+    /// Sets the id of the call that this message answers.
+    pub fn set_tool_call_id(&mut self, id: impl Into<Option<Text<'a>>>) -> &mut Self {
+        self.tool_call_id = id.into();
+        self
+    }
+
+    /// Says whether the tool reported an error.
+    pub fn set_is_error(&mut self, is_error: impl Into<Option<bool>>) -> &mut Self {
+        self.is_error = is_error.into();
+        self
+    }
+
+    /// Says whether the message is to be trained on.
+    pub fn set_train(&mut self, train: impl Into<Option<bool>>) -> &mut Self {
+        self.train = train.into();
+        self
+    }
+
+    /// The same message, independent of the record it was read from.
+    pub fn into_owned(self) -> Message<'static> {
+        Message {
+            role: self.role.into_owned(),
+            name: self.name.map(Text::into_owned),
+            content: self.content.into_owned(),
+            reasoning: self.reasoning.map(Reasoning::into_owned),
+            tool_calls: self.tool_calls.into_iter().map(ToolCall::into_owned).collect(),
+            tool_call_id: self.tool_call_id.map(Text::into_owned),
+            is_error: self.is_error,
+            train: self.train,
+            extra: self.extra.into_owned(),
+        }
+    }
+
+    /// Reads a message in the canonical form or in that of the `OpenAI` API and its relatives.
+    ///
+    /// `reasoning_content` is read as `reasoning`, `weight` 0 and 1 as `train`, `function_call` as a call without an
+    /// id. A known field that is `null` is absent (content alone tells the two apart).
+    ///
+    /// # Errors
+    /// If it has no role, or a known field has the wrong type or stands there twice.
+    pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        let mut message = Message::new(Role::User);
+        let mut seen = Seen::default();
+        cursor.object(|cursor, key| {
+            if let Some(number) = KNOWN.iter().position(|known| *known == key.body()) {
+                seen.once(cursor, number as u32)?;
+            }
+            message.read_field(cursor, key)
+        })?;
+        if seen.has(0) {
+            Ok(message)
+        } else {
+            Err(cursor.error(DecodeErrorKind::MissingField, "a message needs a `role`"))
+        }
+    }
+
+    fn read_field(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
+        match key.body() {
+            "role" => self.role = Role::named(cursor.text()?),
+            "content" => self.content = Content::read(cursor)?,
+            "tool_calls" => self.read_calls(cursor)?,
+            "tool_call_id" => self.tool_call_id = cursor.optional_text()?,
+            "name" => self.name = cursor.optional_text()?,
+            "reasoning" | "reasoning_content" => return self.read_reasoning(cursor, key),
+            "is_error" => self.is_error = optional_bool(cursor)?,
+            "train" => self.train = optional_bool(cursor)?,
+            "weight" => return self.read_weight(cursor, key),
+            "function_call" if cursor.peek()? == Kind::Object => {
+                self.tool_calls.push(ToolCall::read_legacy(cursor)?);
+            }
+            "function_call" if cursor.null()? => {}
+            _ => return self.extra.read(cursor, key),
+        }
+        Ok(())
+    }
+
+    fn read_calls(&mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        if cursor.null()? {
+            return Ok(());
+        }
+        cursor.array(|cursor, _| {
+            self.tool_calls.push(ToolCall::read(cursor)?);
+            Ok(())
+        })
+    }
+
+    /// Servers disagree on the key and some write both: the same text twice is one, two texts are kept apart.
+    fn read_reasoning(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
+        let reasoning = match cursor.peek()? {
+            Kind::Null => return cursor.skip(),
+            Kind::String => Reasoning::Text(cursor.text()?),
+            _ => Reasoning::Opaque(cursor.raw()?),
+        };
+        match (&self.reasoning, reasoning) {
+            (None, reasoning) => self.reasoning = Some(reasoning),
+            (Some(first), second) if *first == second => {}
+            (Some(_), Reasoning::Text(text)) => self.extra.insert(key.clone(), text.into()),
+            (Some(_), Reasoning::Opaque(raw)) => self.extra.insert(key.clone(), raw),
+        }
+        Ok(())
+    }
+
+    fn read_weight(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
+        let weight = cursor.raw()?;
+        match (weight.as_str(), self.train) {
+            ("null", _) => {}
+            ("0", None | Some(false)) => self.train = Some(false),
+            ("1", None | Some(true)) => self.train = Some(true),
+            _ => self.extra.insert(key.clone(), weight),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
+        w.begin_object();
+        w.key("role").text(&self.role.name());
+        if let Some(name) = self.name.as_ref().filter(|_| self.role != Role::Tool) {
+            w.key("name").text(name);
+        }
+        if let Some(id) = &self.tool_call_id {
+            w.key("tool_call_id").text(id);
+        }
+        if let Some(name) = self.name.as_ref().filter(|_| self.role == Role::Tool) {
+            w.key("name").text(name);
+        }
+        self.content.write(w);
+        match &self.reasoning {
+            Some(Reasoning::Text(text)) => {
+                w.key("reasoning").text(text);
+            }
+            Some(Reasoning::Opaque(raw)) => {
+                w.key("reasoning").raw(raw);
+            }
+            None => {}
+        }
+        if !self.tool_calls.is_empty() {
+            w.key("tool_calls").begin_array();
+            for call in &self.tool_calls {
+                call.write(w);
+            }
+            w.end_array();
+        }
+        if let Some(is_error) = self.is_error {
+            w.key("is_error").boolean(is_error);
+        }
+        if let Some(train) = self.train {
+            w.key("train").boolean(train);
+        }
+        self.extra.write(w);
+        w.end_object();
+    }
+}
+
+/// The keys whose second appearance in one message is an error; `role` first.
+const KNOWN: [&str; 11] = [
+    "role",
+    "content",
+    "tool_calls",
+    "tool_call_id",
+    "name",
+    "reasoning",
+    "reasoning_content",
+    "is_error",
+    "train",
+    "weight",
+    "function_call",
+];
+
+fn optional_bool(cursor: &mut Cursor<'_>) -> Result<Option<bool>, DecodeError> {
+    if cursor.null()? {
+        Ok(None)
+    } else {
+        cursor.boolean().map(Some)
+    }
+}

@@ -1,0 +1,174 @@
+//! Scores: named, finite, or missing with a reason. Absent is not zero.
+
+use crate::error::{DecodeError, DecodeErrorKind};
+use crate::fields::Fields;
+use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
+
+/// One judgement of a trace.
+///
+/// ```
+/// use tracemill_model::Trace;
+/// let trace = Trace::from_json(
+///     r#"{"messages":[],"scores":[{"name":"reward","value":1.0},{"name":"style","missing":"not judged"}]}"#,
+/// )?;
+/// assert_eq!(trace.scores()[0].number(), Some(1.0));
+/// assert_eq!(trace.scores()[1].number(), None);
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Score<'a> {
+    name: Option<Text<'a>>,
+    value: ScoreValue<'a>,
+    extra: Fields<'a>,
+}
+
+/// What a judgement says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScoreValue<'a> {
+    /// A finite number, with the text it was written in.
+    Number(RawJson<'a>),
+    /// A verdict: 1 if it holds, else 0.
+    Bool(bool),
+    /// A label that no number stands for.
+    Label(Text<'a>),
+    /// No judgement, and why.
+    Missing(Text<'a>),
+}
+
+impl<'a> Score<'a> {
+    /// A score from its parts; `name` is `None` for the only, unnamed score of a trace.
+    pub fn new(name: Option<Text<'a>>, value: ScoreValue<'a>) -> Self {
+        Score {
+            name,
+            value,
+            extra: Fields::new(),
+        }
+    }
+
+    /// The name, if it has one.
+    pub fn name(&self) -> Option<&Text<'a>> {
+        self.name.as_ref()
+    }
+
+    /// What the judgement says.
+    pub fn value(&self) -> &ScoreValue<'a> {
+        &self.value
+    }
+
+    /// Fields of the score that the trace does not name.
+    pub fn extra(&self) -> &Fields<'a> {
+        &self.extra
+    }
+
+    /// The same fields, to change.
+    pub fn extra_mut(&mut self) -> &mut Fields<'a> {
+        &mut self.extra
+    }
+
+    /// The judgement as a finite number; `None` for a label and for a missing one.
+    pub fn number(&self) -> Option<f64> {
+        match &self.value {
+            ScoreValue::Number(token) => token.as_f64(),
+            ScoreValue::Bool(value) => Some(f64::from(u8::from(*value))),
+            ScoreValue::Label(_) | ScoreValue::Missing(_) => None,
+        }
+    }
+
+    /// The same score, independent of the record it was read from.
+    pub fn into_owned(self) -> Score<'static> {
+        let value = match self.value {
+            ScoreValue::Number(token) => ScoreValue::Number(token.into_owned()),
+            ScoreValue::Bool(value) => ScoreValue::Bool(value),
+            ScoreValue::Label(label) => ScoreValue::Label(label.into_owned()),
+            ScoreValue::Missing(reason) => ScoreValue::Missing(reason.into_owned()),
+        };
+        Score {
+            name: self.name.map(Text::into_owned),
+            value,
+            extra: self.extra.into_owned(),
+        }
+    }
+
+    /// Reads a list of scores, or a map from name to value.
+    pub(crate) fn read_list(cursor: &mut Cursor<'a>, scores: &mut Vec<Score<'a>>) -> Result<(), DecodeError> {
+        match cursor.peek()? {
+            Kind::Object => cursor.object(|cursor, name| {
+                scores.push(Score::new(Some(name.clone()), ScoreValue::read(cursor)?));
+                Ok(())
+            }),
+            Kind::Array => cursor.array(|cursor, _| {
+                scores.push(Score::read(cursor)?);
+                Ok(())
+            }),
+            _ => Err(cursor.expected("a list of scores")),
+        }
+    }
+
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        let (mut name, mut value, mut extra) = (None, None, Fields::new());
+        cursor.object(|cursor, key| {
+            match key.body() {
+                "name" => name = cursor.optional_text()?,
+                "value" | "missing" if value.is_some() => {
+                    return Err(cursor.error(
+                        DecodeErrorKind::DuplicateKey,
+                        "a score has one value, or is missing",
+                    ));
+                }
+                "value" => value = Some(ScoreValue::read(cursor)?),
+                "missing" => value = Some(ScoreValue::Missing(cursor.text()?)),
+                _ => return extra.read(cursor, key),
+            }
+            Ok(())
+        })?;
+        match value {
+            Some(value) => Ok(Score { name, value, extra }),
+            None => Err(cursor.error(
+                DecodeErrorKind::MissingField,
+                "a score needs a `value`, or says why in `missing`",
+            )),
+        }
+    }
+
+    pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
+        w.begin_object();
+        if let Some(name) = &self.name {
+            w.key("name").text(name);
+        }
+        match &self.value {
+            ScoreValue::Number(token) => w.key("value").raw(token),
+            ScoreValue::Bool(value) => w.key("value").boolean(*value),
+            ScoreValue::Label(label) => w.key("value").text(label),
+            ScoreValue::Missing(reason) => w.key("missing").text(reason),
+        };
+        self.extra.write(w);
+        w.end_object();
+    }
+}
+
+impl<'a> ScoreValue<'a> {
+    /// Reads a number, a boolean, a label, or `null` for a missing judgement.
+    ///
+    /// # Errors
+    /// If the next value is an array or an object, or a number that is not finite as a double.
+    pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        Ok(match cursor.peek()? {
+            Kind::Bool => ScoreValue::Bool(cursor.boolean()?),
+            Kind::String => ScoreValue::Label(cursor.text()?),
+            Kind::Null => {
+                cursor.skip()?;
+                ScoreValue::Missing(Text::new("null"))
+            }
+            Kind::Number => {
+                let number = cursor.raw()?;
+                if number.as_f64().is_none() {
+                    let message = format!("a score must be finite, and {number} is too large");
+                    return Err(cursor.error(DecodeErrorKind::NotFinite, message));
+                }
+                ScoreValue::Number(number)
+            }
+            _ => return Err(cursor.expected("a number, a boolean, a label or null")),
+        })
+    }
+}

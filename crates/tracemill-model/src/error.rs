@@ -57,13 +57,11 @@ pub enum DecodeErrorKind {
     MissingField,
     /// More of something than the limit allows.
     OverLimit,
-    /// A log entry that records a failure instead of a run.
-    ErrorBody,
 }
 
 impl DecodeErrorKind {
     /// Every kind, in the order of the ledger.
-    pub const ALL: [DecodeErrorKind; 12] = [
+    pub const ALL: [DecodeErrorKind; 11] = [
         DecodeErrorKind::Syntax,
         DecodeErrorKind::Truncated,
         DecodeErrorKind::Utf8,
@@ -75,7 +73,6 @@ impl DecodeErrorKind {
         DecodeErrorKind::NotFinite,
         DecodeErrorKind::MissingField,
         DecodeErrorKind::OverLimit,
-        DecodeErrorKind::ErrorBody,
     ];
 
     /// The stable code under which the ledger and the reject file name this kind.
@@ -92,7 +89,6 @@ impl DecodeErrorKind {
             DecodeErrorKind::NotFinite => "not-finite",
             DecodeErrorKind::MissingField => "missing-field",
             DecodeErrorKind::OverLimit => "over-limit",
-            DecodeErrorKind::ErrorBody => "error-body",
         }
     }
 }

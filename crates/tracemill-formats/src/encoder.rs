@@ -1,0 +1,165 @@
+//! What every encoder is: a fixed configuration that appends one record to a buffer.
+
+use std::fmt;
+
+use tracemill_model::{Example, Links, Shape};
+
+use crate::loss::{Loss, Losses};
+
+/// One training format, configured.
+///
+/// An encoder is immutable and shared by all threads; what it needs for one record it keeps in [`Scratch`]. Own formats
+/// implement this trait and go to the mill directly: there is no registration.
+pub trait Encoder: fmt::Debug + Send + Sync {
+    /// The name of the format, as messages show it.
+    fn name(&self) -> &str;
+
+    /// Whether the format takes examples of this shape. Asked once, when a run is set up.
+    fn accepts(&self, shape: Shape) -> bool;
+
+    /// Appends exactly one record, without a line end, to `out`, and notes in `scratch` what could not be held.
+    ///
+    /// The caller clears `scratch` before, and truncates `out` when it refuses the record.
+    ///
+    /// # Errors
+    /// If the format cannot hold the example at all, whatever may be lost. `out` may then end in half a record.
+    fn encode(
+        &self,
+        example: &Example<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError>;
+}
+
+/// Buffers that live as long as a thread's work, so that encoding allocates nothing in the long run.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// What the record could not hold.
+    pub losses: Losses,
+    /// Which result answers which call.
+    pub links: Links,
+    /// Decoded text, where something has to be looked into.
+    pub text: String,
+    /// JSON that becomes part of a string.
+    pub json: Vec<u8>,
+}
+
+impl Scratch {
+    /// Empty buffers.
+    pub fn new() -> Self {
+        Scratch::default()
+    }
+
+    /// Forgets the last record, keeping the buffers.
+    pub fn clear(&mut self) {
+        self.losses.clear();
+    }
+
+    /// Notes a loss in the message at `index`.
+    pub fn lose(&mut self, loss: Loss, index: usize) {
+        self.losses.note(loss, index);
+    }
+}
+
+/// Why a format cannot hold an example, whatever may be lost.
+///
+/// Knows the index of a message; never a record, a line or a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeError {
+    kind: EncodeErrorKind,
+    message: Option<usize>,
+    text: String,
+}
+
+/// What sort of thing makes an example impossible in a format; the code of each is stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum EncodeErrorKind {
+    /// There is no message at all.
+    NoMessages,
+    /// There is no assistant turn to learn.
+    NoTarget,
+    /// The order of the turns is one that the consumer refuses and no loss can mend.
+    Order,
+    /// A result and the calls before it do not fit together.
+    Result,
+    /// Content of a kind that the format cannot write.
+    Content,
+    /// Arguments of a kind that the format cannot write.
+    Arguments,
+    /// More of something than the consumer takes.
+    Limit,
+    /// Text that the consumer refuses.
+    Forbidden,
+}
+
+impl EncodeErrorKind {
+    /// Every kind, in the order of the ledger.
+    pub const ALL: [EncodeErrorKind; 8] = [
+        EncodeErrorKind::NoMessages,
+        EncodeErrorKind::NoTarget,
+        EncodeErrorKind::Order,
+        EncodeErrorKind::Result,
+        EncodeErrorKind::Content,
+        EncodeErrorKind::Arguments,
+        EncodeErrorKind::Limit,
+        EncodeErrorKind::Forbidden,
+    ];
+
+    /// The stable code under which the ledger and the reject file name this kind.
+    pub fn code(self) -> &'static str {
+        match self {
+            EncodeErrorKind::NoMessages => "no-messages",
+            EncodeErrorKind::NoTarget => "no-target",
+            EncodeErrorKind::Order => "order",
+            EncodeErrorKind::Result => "result",
+            EncodeErrorKind::Content => "content",
+            EncodeErrorKind::Arguments => "arguments",
+            EncodeErrorKind::Limit => "limit",
+            EncodeErrorKind::Forbidden => "forbidden",
+        }
+    }
+}
+
+impl EncodeError {
+    /// An error about the example as a whole.
+    #[cold]
+    pub fn new(kind: EncodeErrorKind, text: impl Into<String>) -> Self {
+        EncodeError {
+            kind,
+            message: None,
+            text: text.into(),
+        }
+    }
+
+    /// An error about the message at `index`.
+    #[cold]
+    pub fn at(index: usize, kind: EncodeErrorKind, text: impl Into<String>) -> Self {
+        EncodeError {
+            kind,
+            message: Some(index),
+            text: text.into(),
+        }
+    }
+
+    /// What sort of thing it was.
+    pub fn kind(&self) -> EncodeErrorKind {
+        self.kind
+    }
+
+    /// The index of the message, from 0.
+    pub fn message_index(&self) -> Option<usize> {
+        self.message
+    }
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message {
+            Some(index) => write!(f, "message {index}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {}

@@ -1,0 +1,179 @@
+//! Names of formats with their dialects: `sharegpt+tools-system`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::registry::{self, Format};
+
+/// A format and the extensions that are on: valid once parsed, so that making its encoder needs no second check.
+///
+/// Written as in pandoc: the name, then `+extension` to switch one on and `-extension` to switch one off.
+///
+/// ```
+/// use tracemill_formats::FormatSpec;
+/// let spec: FormatSpec = "hf+prompt-completion".parse()?;
+/// assert_eq!(spec.format().name(), "hf");
+/// assert!(spec.has("prompt-completion"));
+/// assert_eq!(spec.to_string(), "hf+prompt-completion");
+/// let error = "hf+weights".parse::<FormatSpec>().unwrap_err();
+/// assert!(error.to_string().contains("prompt-completion"));
+/// # Ok::<(), tracemill_formats::SpecError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatSpec {
+    format: &'static Format,
+    /// Parallel to the extensions of the format.
+    on: Vec<bool>,
+}
+
+/// Why a text names no format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// There is no such format.
+    #[error("there is no format `{name}`; known formats: {known}")]
+    UnknownFormat {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The format has no such extension.
+    #[error("format `{format}` has no extension `{name}`; {known}")]
+    UnknownExtension {
+        /// The format.
+        format: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Two extensions exclude each other, or an option excludes one.
+    #[error("format `{format}`: {reason}")]
+    Conflict {
+        /// The format.
+        format: &'static str,
+        /// What excludes what, and what to do.
+        reason: String,
+    },
+}
+
+impl FormatSpec {
+    /// The format with its default extensions.
+    pub fn of(format: &'static Format) -> Self {
+        FormatSpec {
+            format,
+            on: format
+                .extensions()
+                .iter()
+                .map(|extension| extension.default)
+                .collect(),
+        }
+    }
+
+    /// The format.
+    pub fn format(&self) -> &'static Format {
+        self.format
+    }
+
+    /// Whether an extension is on.
+    pub fn has(&self, name: &str) -> bool {
+        self.format
+            .extensions()
+            .iter()
+            .zip(&self.on)
+            .any(|(extension, &on)| on && extension.name == name)
+    }
+
+    fn switch(&mut self, name: &str, on: bool) -> Result<(), SpecError> {
+        let known = self
+            .format
+            .extensions()
+            .iter()
+            .position(|extension| extension.name == name);
+        let at = known.ok_or_else(|| SpecError::UnknownExtension {
+            format: self.format.name(),
+            name: name.to_owned(),
+            known: known_extensions(self.format),
+        })?;
+        self.on[at] = on;
+        Ok(())
+    }
+}
+
+fn known_extensions(format: &Format) -> String {
+    let names: Vec<_> = format
+        .extensions()
+        .iter()
+        .map(|extension| format!("`{}`", extension.name))
+        .collect();
+    if names.is_empty() {
+        "it has none".to_owned()
+    } else {
+        format!("it has {}", names.join(", "))
+    }
+}
+
+impl FromStr for FormatSpec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let (format, mut rest) = split_name(text)?;
+        let mut spec = FormatSpec::of(format);
+        while let Some(sign) = rest.chars().next() {
+            let name = &rest[1..];
+            // An extension may itself hold hyphens: a hyphen ends the name only where a known one ends.
+            let end = extension_end(format, name);
+            spec.switch(&name[..end], sign == '+')?;
+            rest = &name[end..];
+        }
+        Ok(spec)
+    }
+}
+
+/// The format that `text` begins with, and the rest. Names hold hyphens too, so the longest known name wins.
+fn split_name(text: &str) -> Result<(&'static Format, &str), SpecError> {
+    let ends_name = |rest: &str| rest.is_empty() || rest.starts_with(['+', '-']);
+    let matching = |format: &&'static Format| text.strip_prefix(format.name()).is_some_and(ends_name);
+    let longest = registry::formats()
+        .iter()
+        .filter(matching)
+        .max_by_key(|format| format.name().len());
+    match longest {
+        Some(format) => Ok((format, &text[format.name().len()..])),
+        None => Err(SpecError::UnknownFormat {
+            name: text.split('+').next().unwrap_or(text).to_owned(),
+            known: registry::formats()
+                .iter()
+                .map(|format| format!("`{}`", format.name()))
+                .collect::<Vec<_>>()
+                .join(", "),
+        }),
+    }
+}
+
+fn extension_end(format: &Format, name: &str) -> usize {
+    let ends = |extension: &str| {
+        let rest = name.strip_prefix(extension)?;
+        (rest.is_empty() || rest.starts_with(['+', '-'])).then_some(extension.len())
+    };
+    let known = format
+        .extensions()
+        .iter()
+        .filter_map(|extension| ends(extension.name))
+        .max();
+    known.unwrap_or_else(|| name.find('+').unwrap_or(name.len()))
+}
+
+/// Gives back what was parsed: the name, then what differs from the defaults.
+impl fmt::Display for FormatSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.format.name())?;
+        for (extension, &on) in self.format.extensions().iter().zip(&self.on) {
+            if on != extension.default {
+                write!(f, "{}{}", if on { '+' } else { '-' }, extension.name)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! What every source is: records in, traces out.
+
+use std::fmt;
+
+use tracemill_model::{DecodeError, Framing, Limits, Trace};
+
+use crate::head::{Evidence, Head};
+
+/// One dialect of input.
+///
+/// A source is immutable and shared by all threads. It *declares* how its files divide into records and reads one
+/// record at a time; it does no I/O. Own dialects implement this trait and go to the mill directly: there is no
+/// registration.
+pub trait Source: fmt::Debug + Send + Sync {
+    /// The name of the dialect, as messages show it.
+    fn name(&self) -> &str;
+
+    /// The framings its files come in; the first that fits the beginning of a file is taken.
+    fn framings(&self) -> Vec<Framing>;
+
+    /// Whether the beginning of a file looks like this dialect, and what decided.
+    fn detect(&self, head: &Head) -> Option<Evidence>;
+
+    /// Reads one record: pushes the traces it holds, or says why it holds none.
+    ///
+    /// # Errors
+    /// If the record is malformed; with column and path.
+    fn decode<'a>(
+        &self,
+        context: &Context,
+        record: &'a str,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError>;
+
+    /// Whether its logs repeat the conversation so far in every record, so that only the last record of each
+    /// conversation is wanted.
+    fn repeats_history(&self) -> bool {
+        false
+    }
+}
+
+/// What every record of one file needs besides itself.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    limits: Limits,
+    headers: Vec<Option<String>>,
+}
+
+impl Context {
+    /// A context with these limits and no headers.
+    pub fn new(limits: Limits) -> Self {
+        Context {
+            limits,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Sets the JSON texts of the header values that the framing asked for, in its order.
+    #[must_use]
+    pub fn with_headers(mut self, headers: Vec<Option<String>>) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// What a record may be at the most.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The JSON text of header value `index`, if the file has it.
+    pub fn header(&self, index: usize) -> Option<&str> {
+        self.headers.get(index)?.as_deref()
+    }
+}
+
+/// What one record holds.
+#[derive(Debug, Default)]
+pub struct Batch<'a> {
+    traces: Vec<Trace<'a>>,
+    skipped: Option<&'static str>,
+}
+
+impl<'a> Batch<'a> {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Batch::default()
+    }
+
+    /// Adds a trace.
+    pub fn push(&mut self, trace: Trace<'a>) {
+        self.traces.push(trace);
+    }
+
+    /// Says that the record holds no trace, under a stable code that the source's page documents.
+    pub fn skip(&mut self, code: &'static str) {
+        self.skipped = Some(code);
+    }
+
+    /// The traces, in order.
+    pub fn traces(&self) -> &[Trace<'a>] {
+        &self.traces
+    }
+
+    /// The traces, to change.
+    pub fn traces_mut(&mut self) -> &mut [Trace<'a>] {
+        &mut self.traces
+    }
+
+    /// Why the record holds no trace, if it says so.
+    pub fn skipped(&self) -> Option<&'static str> {
+        self.skipped
+    }
+}

@@ -1,2 +1,44 @@
-//! Under construction.
-fn main() {}
+//! The `tracemill` program: arguments, progress, messages, exit status. Everything else is in the crates below.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this crate is for")]
+
+mod args;
+mod convert;
+mod failure;
+mod list;
+mod progress;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Convert(args) => convert::run(&args),
+        Command::Formats(args) => list::formats(&args),
+        Command::Sources(args) => list::sources(&args),
+        Command::Completions { shell } => completions(shell),
+        Command::Man => manual(),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<ExitCode, failure::Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tracemill", &mut script);
+    list::print(&script)
+}
+
+fn manual() -> Result<ExitCode, failure::Failure> {
+    let mut page = Vec::new();
+    let write = |command: clap::Command, page: &mut Vec<u8>| clap_mangen::Man::new(command).render(page);
+    write(Cli::command(), &mut page).map_err(failure::Failure::print)?;
+    for subcommand in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = format!("tracemill-{}", subcommand.get_name());
+        write(subcommand.clone().name(name), &mut page).map_err(failure::Failure::print)?;
+    }
+    list::print(&page)
+}

@@ -359,6 +359,14 @@ impl RecordError {
         }
     }
 
+    /// The stable code under which a ledger counts such records.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RecordError::TooLong { .. } => "too-long",
+            RecordError::Utf8 { .. } => "utf-8",
+        }
+    }
+
     /// The error that ends a run, with the place of the record.
     pub fn at(self, locator: &Locator<'_>) -> Error {
         Error::new(self.kind(), self.to_string())

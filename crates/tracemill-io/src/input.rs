@@ -42,6 +42,8 @@ enum Content {
     Path(Arc<Path>),
     Bytes(Arc<[u8]>),
     Once(Arc<Once>),
+    /// A temporary copy, decompressed.
+    Spool(Arc<tempfile::TempPath>),
 }
 
 impl Input {
@@ -117,6 +119,7 @@ impl Input {
                 .filter(fs::Metadata::is_file)
                 .map(|metadata| metadata.len()),
             Content::Bytes(bytes) => Some(bytes.len() as u64),
+            Content::Spool(path) => fs::metadata(&**path).ok().map(|metadata| metadata.len()),
             Content::Once(_) => None,
         }
     }
@@ -124,6 +127,23 @@ impl Input {
     /// Whether it can be opened a second time and holds the same again: a regular file, or bytes in memory.
     pub fn is_rereadable(&self) -> bool {
         self.byte_len().is_some()
+    }
+
+    /// The same input, readable as often as wanted: one that is read once is copied to a temporary file first, which is
+    /// gone with the last clone of what this gives.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or the temporary file cannot be written.
+    pub fn spooled(self) -> Result<Self, Error> {
+        if self.is_rereadable() {
+            return Ok(self);
+        }
+        let mut stream = self.open()?;
+        let failed = |source| Error::writing("the temporary copy of standard input", source);
+        let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
+        io::copy(&mut stream, file.as_file_mut()).map_err(failed)?;
+        Ok(Input { content: Content::Spool(Arc::new(file.into_temp_path())), ..self })
     }
 
     /// Whether its name announces a compression.
@@ -166,6 +186,9 @@ impl Input {
                 Box::new(file)
             }
             Content::Bytes(bytes) => Box::new(io::Cursor::new(Arc::clone(bytes))),
+            Content::Spool(path) => {
+                Box::new(File::open(&**path).map_err(|source| Error::reading(&self.name, source))?)
+            }
             Content::Once(once) => return once.open(self),
         };
         self.decode(raw, meter)
@@ -181,6 +204,9 @@ impl Input {
     }
 
     fn compression(&self) -> Option<Compression> {
+        if let Content::Spool(_) = self.content {
+            return None;
+        }
         Compression::of(Path::new(&*self.name))
     }
 
@@ -196,6 +222,7 @@ impl fmt::Debug for Input {
             Content::Path(_) => "path",
             Content::Bytes(_) => "bytes",
             Content::Once(_) => "reader",
+            Content::Spool(_) => "spool",
         };
         f.debug_struct("Input")
             .field("name", &self.name)

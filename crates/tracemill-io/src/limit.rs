@@ -27,6 +27,35 @@ impl RecordLimit {
     }
 }
 
+/// Reads a number of bytes, or a number with a unit: `64MiB`, `1 GiB`, `500kB`.
+impl std::str::FromStr for RecordLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bytes = usize::try_from(parse_size(text)?).map_err(|_| format!("`{text}` is too large for this machine"))?;
+        if bytes == 0 { Err("a record has at least one byte".to_owned()) } else { Ok(RecordLimit(bytes)) }
+    }
+}
+
+/// The number of bytes that a size as people write it stands for; units of 1024 (`KiB`) and of 1000 (`kB`).
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let unit: u64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" | "bytes" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err(format!("`{text}` is no size; write for example `64MiB`")),
+    };
+    let number: Option<u64> = text[..digits].parse().ok();
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| format!("`{text}` is no size; write for example `64MiB`"))
+}
+
 impl Default for RecordLimit {
     fn default() -> Self {
         RecordLimit(256 << 20)
@@ -87,6 +116,18 @@ impl fmt::Display for Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [("1", 1), ("64MiB", 64 << 20), ("1 GiB", 1 << 30), ("500kB", 500_000), ("2k", 2048)] {
+            assert_eq!(text.parse(), Ok(RecordLimit(bytes)), "{text}");
+        }
+        for text in ["", "MiB", "1.5MiB", "-1", "0", "7 parsecs", "99999999999GiB"] {
+            assert!(text.parse::<RecordLimit>().is_err(), "{text}");
+        }
+        let default = RecordLimit::default();
+        assert_eq!(default.to_string().parse(), Ok(default));
+    }
 
     #[test]
     fn sizes_are_exact() {

@@ -1,0 +1,255 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use tracemill::formats::{FormatSpec, ReasoningMode};
+use tracemill::io::RecordLimit;
+use tracemill::{AllowedLosses, GroupBy};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Scored agent traces in, fine-tuning datasets out.
+#[derive(Debug, Parser)]
+#[command(name = "tracemill", version, styles = STYLES, propagate_version = true, after_help = ROOT_EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const ROOT_EXAMPLES: &str = "\
+Examples:
+  tracemill convert runs.jsonl --to openai -o train.jsonl
+  tracemill convert results/ --to sharegpt --allow-loss trailing-turns -o train.jsonl
+  tracemill formats sharegpt
+
+Exit status: 0 done · 1 failed · 2 wrong usage · 3 done, but records were rejected";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Convert traces to a training format
+    Convert(Box<ConvertArgs>),
+    /// List the formats, or say everything about one
+    Formats(ListArgs),
+    /// List the sources, or say everything about one
+    Sources(ListArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+const CONVERT_EXAMPLES: &str = "\
+Examples:
+  # What was recorded is detected; what is written is named
+  tracemill convert runs.jsonl --to openai -o train.jsonl
+
+  # From a pipe, compressed on the way out
+  zcat logs.jsonl.gz | tracemill convert --to hf -o train.jsonl.zst
+
+  # Go on past bad records, and keep them with their reasons
+  tracemill convert logs/ --to openai --on-error skip --rejects bad.jsonl -o train.jsonl
+
+  # Accept by name what the format cannot hold, and keep the account
+  tracemill convert runs.json --to sharegpt --allow-loss trailing-turns,text-beside-call --report report.json -o train.jsonl
+
+  # One record for each assistant turn
+  tracemill convert runs.jsonl --to openai --turns each -o train.jsonl";
+
+#[derive(Debug, Args)]
+#[command(after_help = CONVERT_EXAMPLES)]
+pub(crate) struct ConvertArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Format to write: NAME[+extension][-extension]; see `tracemill formats`
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) to: FormatSpec,
+
+    /// How many records one trace makes
+    #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Examples")]
+    pub(crate) turns: TurnsArg,
+
+    /// Where reasoning goes: auto, drop, inline or field
+    #[arg(long, value_name = "WHERE", default_value = "auto", help_heading = "Examples")]
+    pub(crate) reasoning: ReasoningMode,
+
+    /// Write id, group, score, model and number of turns along, where the format tolerates it
+    #[arg(long, help_heading = "Examples")]
+    pub(crate) metadata: bool,
+
+    #[command(flatten)]
+    pub(crate) traces: TraceArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) errors: ErrorArgs,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct InputArgs {
+    /// Files, folders (searched in name order) or `-` for standard input; `.gz` and `.zst` are read by suffix
+    #[arg(value_name = "INPUT", default_value = "-", value_hint = ValueHint::AnyPath)]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// Source to read the input as; detected from its beginning unless given; see `tracemill sources`
+    #[arg(short, long, value_name = "SOURCE")]
+    pub(crate) from: Option<String>,
+
+    /// Logs that repeat the conversation in every record: keep the last record of each, or all
+    #[arg(long, value_name = "WHICH", default_value = "last")]
+    pub(crate) chains: ChainsArg,
+
+    /// Longest record that is read
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    pub(crate) max_record: RecordLimit,
+
+    /// Deepest nesting of brackets in a record
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) max_depth: u16,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Traces")]
+pub(crate) struct TraceArgs {
+    /// Score that counts, if traces have several: NAME, mean, min or max
+    #[arg(long, value_name = "NAME")]
+    pub(crate) score: Option<String>,
+
+    /// Leave out traces whose score is lower, and those without one
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) min_score: Option<f64>,
+
+    /// System message that replaces all others: TEXT or @FILE
+    #[arg(long, value_name = "TEXT|@FILE", conflicts_with = "default_system")]
+    pub(crate) system: Option<String>,
+
+    /// System message for traces that have none: TEXT or @FILE
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub(crate) default_system: Option<String>,
+
+    /// Tool definitions (a JSON list) for traces that have none
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) tools: Option<PathBuf>,
+
+    /// Group traces by the value at this JSON pointer, such as /metadata/task
+    #[arg(long, value_name = "POINTER")]
+    pub(crate) group_by: Option<GroupBy>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// File to write; `-` is standard output; `.gz` and `.zst` are written by suffix
+    #[arg(short, long, value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+
+    /// Overwrite files that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Write the account of the run as JSON, also when it fails
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Errors and losses")]
+pub(crate) struct ErrorArgs {
+    /// At a bad record: fail, or skip it and go on
+    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    pub(crate) on_error: OnErrorArg,
+
+    /// Write skipped records here, each with its place, code and reason
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) rejects: Option<PathBuf>,
+
+    /// Accept what the format cannot hold, by code, or `all`; see `tracemill formats NAME`
+    #[arg(long, value_name = "CODE,…")]
+    pub(crate) allow_loss: Vec<AllowedLosses>,
+
+    /// Succeed even if nothing is left to write
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct RunArgs {
+    /// Worker threads; as many as there are processors unless given
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Show progress: auto is on a terminal only
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) progress: When,
+
+    /// Print no summary and no progress, only errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Name of one
+    pub(crate) name: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print Markdown, as in the documentation
+    #[arg(long, conflicts_with = "json", hide = true)]
+    pub(crate) markdown: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TurnsArg {
+    /// One record with every turn
+    Whole,
+    /// One record for each assistant turn: what came before, and that turn
+    Each,
+    /// One record, for the last assistant turn
+    Last,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ChainsArg {
+    /// The last record of each conversation; the input is read twice
+    Last,
+    /// Every record
+    All,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum OnErrorArg {
+    /// Fail at the first bad record
+    Fail,
+    /// Count it, keep it in the reject file if there is one, and go on
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

@@ -1,0 +1,259 @@
+//! What a worker does with one block: decode, adjust, filter, encode, count.
+
+use std::fmt;
+
+use tracemill_formats::{Losses, Scratch};
+use tracemill_io::Record;
+use tracemill_model::{Example, JsonWriter, Locator, Trace};
+use tracemill_sources::{Batch, Superseded};
+
+use crate::error::{Error, ErrorKind};
+use crate::inputs::Planned;
+use crate::ledger::{Ledger, LossTally};
+use crate::mill::Config;
+use crate::policy::OnError;
+
+/// A block of records and the ordinal of its first in the whole run.
+#[derive(Debug, Default)]
+pub(crate) struct Numbered {
+    pub(crate) block: tracemill_io::Block,
+    pub(crate) first: u64,
+}
+
+/// What came of a block. Lives for the whole run; taken over in order, then used again.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// The records of the format, one a line.
+    pub(crate) bytes: Vec<u8>,
+    /// The reject file's lines.
+    pub(crate) rejects: Vec<u8>,
+    pub(crate) ledger: Ledger,
+    /// Records per input: (index, count).
+    pub(crate) per_input: Vec<(usize, u64)>,
+    /// The first bad record, if it ends the run.
+    pub(crate) failure: Option<Error>,
+    tally: LossTally,
+    scratch: Scratch,
+}
+
+impl Done {
+    /// Forgets the last block, keeping the buffers.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.rejects.clear();
+        self.per_input.clear();
+        self.ledger = Ledger::default();
+        self.failure = None;
+    }
+
+    /// Moves the counts of losses into the ledger.
+    pub(crate) fn settle(&mut self) {
+        self.tally.drain_into(&mut self.ledger);
+    }
+
+    fn count_input(&mut self, input: usize) {
+        match self.per_input.last_mut() {
+            Some((last, count)) if *last == input => *count += 1,
+            _ => self.per_input.push((input, 1)),
+        }
+    }
+}
+
+/// What all workers of a run share.
+#[derive(Debug)]
+pub(crate) struct Work<'m> {
+    pub(crate) config: &'m Config,
+    pub(crate) inputs: &'m [Planned],
+    pub(crate) superseded: Option<&'m Superseded>,
+    pub(crate) rejects: Rejects,
+}
+
+/// Whether rejected records are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejects {
+    Keep,
+    Count,
+}
+
+/// Why a record or a trace cannot go on.
+struct Bad {
+    code: &'static str,
+    message: String,
+    remedy: Option<String>,
+}
+
+impl Work<'_> {
+    /// Works a block; stops at the first bad record if that ends the run.
+    pub(crate) fn block(&self, numbered: &Numbered, done: &mut Done) {
+        done.clear();
+        let mut batch = Batch::new();
+        for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
+            done.ledger.records.read += 1;
+            done.count_input(record.input());
+            if let Err(error) = self.record(&record, ordinal, &mut batch, done) {
+                done.failure = Some(error);
+                break;
+            }
+        }
+        done.settle();
+    }
+
+    fn record<'b>(
+        &'b self,
+        record: &Record<'b>,
+        ordinal: u64,
+        batch: &mut Batch<'b>,
+        done: &mut Done,
+    ) -> Result<(), Error> {
+        if self.superseded.is_some_and(|superseded| superseded.contains(ordinal)) {
+            done.ledger.records.superseded += 1;
+            return Ok(());
+        }
+        batch.clear();
+        if let Err(bad) = self.decode(record, batch) {
+            done.ledger.records.rejected.add(bad.code);
+            return self.reject(Place::Record(record), &bad, done);
+        }
+        if let Some(code) = batch.skipped() {
+            done.ledger.records.skipped.add(code);
+            return Ok(());
+        }
+        done.ledger.records.decoded += 1;
+        for trace in batch.traces_mut() {
+            done.ledger.traces.read += 1;
+            if !self.config.adjustments.is_empty() {
+                self.config.adjustments.apply(trace, &mut done.ledger.adjusted);
+            }
+        }
+        for trace in batch.traces() {
+            self.trace(Place::Record(record), trace, done)?;
+        }
+        Ok(())
+    }
+
+    fn decode<'b>(&self, record: &Record<'b>, batch: &mut Batch<'b>) -> Result<(), Bad> {
+        let text = record.text().map_err(|error| Bad {
+            code: error.code(),
+            message: error.to_string(),
+            remedy: None,
+        })?;
+        let input = &self.inputs[record.input()];
+        input.source.decode(&input.context, text, batch).map_err(|error| Bad {
+            code: error.kind().code(),
+            message: error.to_string(),
+            remedy: None,
+        })
+    }
+
+    pub(crate) fn trace(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
+        if !self.config.scores.keeps(trace, &mut done.ledger.traces.filtered)? {
+            return Ok(());
+        }
+        let start = done.bytes.len();
+        let tally = done.tally.clone();
+        match self.encode(trace, done) {
+            Ok(0) => done.ledger.traces.unused.add("no-target"),
+            Ok(examples) => {
+                done.ledger.traces.used += 1;
+                done.ledger.examples += examples;
+            }
+            Err(bad) => {
+                done.bytes.truncate(start);
+                done.tally = tally;
+                done.ledger.traces.rejected.add(bad.code);
+                return self.reject(place, &bad, done);
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends every example of a trace and gives their number; a refused one takes the others with it.
+    fn encode(&self, trace: &Trace<'_>, done: &mut Done) -> Result<u64, Bad> {
+        let mut examples = 0;
+        for conversation in self.config.turns.of(trace) {
+            done.scratch.clear();
+            let example = Example::Conversation(conversation);
+            self.config.encoder.encode(&example, &mut done.scratch, &mut done.bytes).map_err(|error| Bad {
+                code: error.kind().code(),
+                message: error.to_string(),
+                remedy: None,
+            })?;
+            self.refuse_losses(&done.scratch.losses)?;
+            done.tally.add(&done.scratch.losses);
+            done.bytes.push(b'\n');
+            examples += 1;
+        }
+        Ok(examples)
+    }
+
+    fn refuse_losses(&self, losses: &Losses) -> Result<(), Bad> {
+        if losses.is_empty() {
+            return Ok(());
+        }
+        let refused: Vec<_> = losses.iter().filter(|(loss, ..)| !self.config.allowed.contains(*loss)).collect();
+        let Some(&(first, _, message)) = refused.first() else { return Ok(()) };
+        let codes: Vec<_> = refused.iter().map(|(loss, ..)| loss.code()).collect();
+        Err(Bad {
+            code: first.code(),
+            message: format!(
+                "message {message}: `{}` cannot hold this: {} (loss `{}`)",
+                self.config.encoder.name(),
+                first.summary(),
+                first.code()
+            ),
+            remedy: Some(format!("allow it with `--allow-loss {}`", codes.join(","))),
+        })
+    }
+
+    /// Fails the run, or notes the record and lets it go on.
+    fn reject(&self, place: Place<'_>, bad: &Bad, done: &mut Done) -> Result<(), Error> {
+        if self.config.on_error == OnError::Fail {
+            let remedy = bad.remedy.as_ref().map_or(String::new(), |remedy| format!("{remedy}, or "));
+            let message =
+                format!("{place}: {}\n  {remedy}go on without such records with `--on-error skip`", bad.message);
+            return Err(Error::new(ErrorKind::Record, message).with_code(bad.code));
+        }
+        if let (Rejects::Keep, Place::Record(record)) = (self.rejects, place) {
+            write_reject(&record.locator(), record, bad, &mut done.rejects);
+        }
+        Ok(())
+    }
+}
+
+/// Where a trace came from, for messages.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'r> {
+    /// A record of an input.
+    Record(&'r Record<'r>),
+    /// A trace in memory, by its index.
+    Index(usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Record(record) => record.locator().fmt(f),
+            Place::Index(index) => write!(f, "trace {index}"),
+        }
+    }
+}
+
+/// One line of the reject file. A record that is no UTF-8 is kept as hexadecimal digits: nothing is replaced.
+fn write_reject(locator: &Locator<'_>, record: &Record<'_>, bad: &Bad, out: &mut Vec<u8>) {
+    let mut w = JsonWriter::new(out);
+    w.begin_object();
+    w.key("path").str(locator.path());
+    w.key("line").number(locator.line_number());
+    w.key("byte").number(locator.byte());
+    w.key("code").str(bad.code);
+    w.key("error").str(&bad.message);
+    match std::str::from_utf8(record.bytes()) {
+        Ok(text) => w.key("record").str(text),
+        Err(_) => {
+            let hex: String = record.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            w.key("record_hex").str(&hex)
+        }
+    };
+    w.end_object();
+    out.push(b'\n');
+}

@@ -1,8 +1,13 @@
 //! One reader per dialect of agent log or evaluation run: records in, traces out.
 #![forbid(unsafe_code)]
 
+mod detect;
 mod head;
+mod registry;
 mod source;
+mod tracemill;
 
-pub use head::{Evidence, Head};
+pub use detect::{Detection, Evidence, Seen, detect, framing_for};
+pub use head::{Head, HeadShape};
+pub use registry::{Skip, SourceInfo, source, sources};
 pub use source::{Batch, Context, Source};

@@ -4,7 +4,8 @@ use std::fmt;
 
 use tracemill_model::{DecodeError, Framing, Limits, Trace};
 
-use crate::head::{Evidence, Head};
+use crate::detect::Evidence;
+use crate::head::Head;
 
 /// One dialect of input.
 ///
@@ -84,6 +85,12 @@ impl<'a> Batch<'a> {
     /// Nothing yet.
     pub fn new() -> Self {
         Batch::default()
+    }
+
+    /// Nothing again: the batch serves the next record.
+    pub fn clear(&mut self) {
+        self.traces.clear();
+        self.skipped = None;
     }
 
     /// Adds a trace.

@@ -113,27 +113,56 @@ fn unescape_unicode(rest: &str) -> (char, usize) {
 
 /// The canonical spelling of a validated string body.
 pub(super) fn canonical_body(body: &str) -> Cow<'_, str> {
-    let mut decoded = String::with_capacity(body.len());
-    unescape_into(body, &mut decoded);
-    let mut canonical = String::with_capacity(body.len());
-    escape_into(&decoded, &mut canonical);
-    if canonical == body {
-        Cow::Borrowed(body)
-    } else {
-        Cow::Owned(canonical)
+    if is_canonical(body) {
+        return Cow::Borrowed(body);
     }
+    let mut canonical = String::with_capacity(body.len());
+    respell_into(body, &mut canonical);
+    Cow::Owned(canonical)
 }
 
-/// The canonical spelling of a validated JSON value: no white space between tokens, canonical strings, numbers as
-/// they were written.
-pub(super) fn canonical_value(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
+/// Whether a validated string body is spelled canonically: only short escapes, no separators.
+///
+/// A `\u` escape counts as not canonical although a control character has no other: writing it again gives the same.
+fn is_canonical(body: &str) -> bool {
+    let bytes = body.as_bytes();
+    let mut at = 0;
+    while let Some(backslash) = memchr::memchr(b'\\', &bytes[at..]) {
+        if matches!(bytes.get(at + backslash + 1), Some(b'u' | b'/')) {
+            return false;
+        }
+        at = (at + backslash + 2).min(bytes.len());
+    }
+    !has_separator(body)
+}
+
+/// Appends the canonical spelling of a validated string body.
+fn respell_into(body: &str, out: &mut String) {
+    let mut rest = body;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        escape_into(&rest[..at], out);
+        rest = &rest[at + 1..];
+        let (character, used) = unescape_one(rest);
+        escape_into(character.encode_utf8(&mut [0; 4]), out);
+        rest = rest.get(used..).unwrap_or_default();
+    }
+    escape_into(rest, out);
+}
+
+/// Appends the canonical spelling of a validated JSON value: no white space between tokens, canonical strings,
+/// numbers as they were written.
+pub(super) fn canonical_value_into(value: &str, out: &mut String) {
     let mut at = 0;
     while let Some(&byte) = value.as_bytes().get(at) {
         if byte == b'"' {
             let end = string_end(value, at + 1);
+            let body = &value[at + 1..end];
             out.push('"');
-            out.push_str(&canonical_body(&value[at + 1..end]));
+            if is_canonical(body) {
+                out.push_str(body);
+            } else {
+                respell_into(body, out);
+            }
             out.push('"');
             at = end + 1;
         } else {
@@ -143,7 +172,6 @@ pub(super) fn canonical_value(value: &str) -> String {
             at = run;
         }
     }
-    out
 }
 
 fn string_end(value: &str, mut at: usize) -> usize {

@@ -19,16 +19,27 @@ pub(super) fn has_separator(text: &str) -> bool {
 
 /// Appends the canonical spelling of `decoded` as the inside of a JSON string.
 pub(super) fn escape_into(decoded: &str, out: &mut String) {
+    escape_each(decoded, |piece| out.push_str(piece));
+}
+
+/// The same, into bytes.
+pub(super) fn escape_into_bytes(decoded: &str, out: &mut Vec<u8>) {
+    escape_each(decoded, |piece| out.extend_from_slice(piece.as_bytes()));
+}
+
+/// Calls `put` with the pieces of the canonical spelling, in order.
+fn escape_each(decoded: &str, mut put: impl FnMut(&str)) {
     let mut clean = 0;
     for (at, character) in decoded.char_indices() {
-        let Some(escape) = escape_of(character) else {
+        let Some([escape, digit]) = escape_of(character) else {
             continue;
         };
-        out.push_str(&decoded[clean..at]);
-        out.push_str(&escape);
+        put(&decoded[clean..at]);
+        put(escape);
+        put(digit);
         clean = at + character.len_utf8();
     }
-    out.push_str(&decoded[clean..]);
+    put(&decoded[clean..]);
 }
 
 /// The canonical inside of a JSON string that decodes to `decoded`; borrowed when nothing needs an escape.
@@ -45,8 +56,10 @@ fn needs_escape(decoded: &str) -> bool {
     super::scan::special(decoded.as_bytes(), 0) < decoded.len() || has_separator(decoded)
 }
 
-fn escape_of(character: char) -> Option<Cow<'static, str>> {
-    Some(Cow::Borrowed(match character {
+/// The escape of a character that cannot stand for itself, in two pieces: the second is the last digit, if any.
+fn escape_of(character: char) -> Option<[&'static str; 2]> {
+    const DIGITS: &str = "0123456789abcdef";
+    let short = match character {
         '"' => "\\\"",
         '\\' => "\\\\",
         '\n' => "\\n",
@@ -57,9 +70,14 @@ fn escape_of(character: char) -> Option<Cow<'static, str>> {
         '\u{85}' => "\\u0085",
         '\u{2028}' => "\\u2028",
         '\u{2029}' => "\\u2029",
-        control if control < ' ' => return Some(Cow::Owned(format!("\\u{:04x}", control as u32))),
+        control if control < ' ' => {
+            let (high, low) = (control as usize / 16, control as usize % 16);
+            let start = if high == 0 { "\\u000" } else { "\\u001" };
+            return Some([start, &DIGITS[low..=low]]);
+        }
         _ => return None,
-    }))
+    };
+    Some([short, ""])
 }
 
 /// Appends what a *validated* string body decodes to.
@@ -113,27 +131,56 @@ fn unescape_unicode(rest: &str) -> (char, usize) {
 
 /// The canonical spelling of a validated string body.
 pub(super) fn canonical_body(body: &str) -> Cow<'_, str> {
-    let mut decoded = String::with_capacity(body.len());
-    unescape_into(body, &mut decoded);
-    let mut canonical = String::with_capacity(body.len());
-    escape_into(&decoded, &mut canonical);
-    if canonical == body {
-        Cow::Borrowed(body)
-    } else {
-        Cow::Owned(canonical)
+    if is_canonical(body) {
+        return Cow::Borrowed(body);
     }
+    let mut canonical = String::with_capacity(body.len());
+    respell_into(body, &mut canonical);
+    Cow::Owned(canonical)
 }
 
-/// The canonical spelling of a validated JSON value: no white space between tokens, canonical strings, numbers as
-/// they were written.
-pub(super) fn canonical_value(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
+/// Whether a validated string body is spelled canonically: only short escapes, no separators.
+///
+/// A `\u` escape counts as not canonical although a control character has no other: writing it again gives the same.
+fn is_canonical(body: &str) -> bool {
+    let bytes = body.as_bytes();
+    let mut at = 0;
+    while let Some(backslash) = memchr::memchr(b'\\', &bytes[at..]) {
+        if matches!(bytes.get(at + backslash + 1), Some(b'u' | b'/')) {
+            return false;
+        }
+        at = (at + backslash + 2).min(bytes.len());
+    }
+    !has_separator(body)
+}
+
+/// Appends the canonical spelling of a validated string body.
+fn respell_into(body: &str, out: &mut String) {
+    let mut rest = body;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        escape_into(&rest[..at], out);
+        rest = &rest[at + 1..];
+        let (character, used) = unescape_one(rest);
+        escape_into(character.encode_utf8(&mut [0; 4]), out);
+        rest = rest.get(used..).unwrap_or_default();
+    }
+    escape_into(rest, out);
+}
+
+/// Appends the canonical spelling of a validated JSON value: no white space between tokens, canonical strings,
+/// numbers as they were written.
+pub(super) fn canonical_value_into(value: &str, out: &mut String) {
     let mut at = 0;
     while let Some(&byte) = value.as_bytes().get(at) {
         if byte == b'"' {
             let end = string_end(value, at + 1);
+            let body = &value[at + 1..end];
             out.push('"');
-            out.push_str(&canonical_body(&value[at + 1..end]));
+            if is_canonical(body) {
+                out.push_str(body);
+            } else {
+                respell_into(body, out);
+            }
             out.push('"');
             at = end + 1;
         } else {
@@ -143,7 +190,6 @@ pub(super) fn canonical_value(value: &str) -> String {
             at = run;
         }
     }
-    out
 }
 
 fn string_end(value: &str, mut at: usize) -> usize {
@@ -154,5 +200,38 @@ fn string_end(value: &str, mut at: usize) -> usize {
             Some(b'\\') => at += 2,
             _ => return at.min(bytes.len()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_character_becomes_the_canonical_one() {
+        for code in (0..0x300).chain(0x2020..0x2030).chain(0x1f600..0x1f604) {
+            let character = char::from_u32(code).unwrap();
+            let mut canonical = String::new();
+            escape_into(&format!("a{character}b"), &mut canonical);
+            assert_eq!(
+                serde_json::from_str::<String>(&format!("\"{canonical}\"")).unwrap(),
+                format!("a{character}b")
+            );
+            let mut escapes = String::new();
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(escapes, "\\u{unit:04X}").unwrap();
+            }
+            assert_eq!(canonical_body(&format!("a{escapes}b")), canonical, "U+{code:04X}");
+            assert_eq!(canonical_body(&canonical), canonical);
+        }
+    }
+
+    #[test]
+    fn values_lose_white_space_between_tokens_alone() {
+        let mut out = String::new();
+        canonical_value_into("{ \"a \\u0041\" :\t[ 1.0 , \"\\/ \\\" ,\" ,null ]\n}", &mut out);
+        assert_eq!(out, "{\"a A\":[1.0,\"/ \\\" ,\",null]}");
     }
 }

@@ -108,6 +108,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A cursor that works in a buffer of a former one.
+    pub(super) fn reusing(text: &'a str, mut keys: Vec<(usize, usize)>) -> Self {
+        keys.clear();
+        Cursor {
+            keys,
+            ..Cursor::new(text)
+        }
+    }
+
+    /// The buffer, for the next cursor.
+    pub(super) fn into_keys(self) -> Vec<(usize, usize)> {
+        self.keys
+    }
+
     /// The limits this cursor enforces.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -289,16 +303,23 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// If the value is malformed, nested too deep, or has a key twice in one object.
     pub fn raw(&mut self) -> Result<RawJson<'a>> {
+        let (value, compact) = self.token()?;
+        Ok(RawJson::from_canonical(if compact {
+            Cow::Borrowed(value)
+        } else {
+            let mut canonical = String::with_capacity(value.len());
+            canonical::canonical_value_into(value, &mut canonical);
+            Cow::Owned(canonical)
+        }))
+    }
+
+    /// Checks the next value and gives it as it was written, and whether that is the canonical form.
+    pub(super) fn token(&mut self) -> Result<(&'a str, bool)> {
         self.space();
         let start = self.at;
         let mut compact = true;
         self.skip_value(&mut compact)?;
-        let value = &self.text[start..self.at];
-        Ok(RawJson::from_canonical(if compact {
-            Cow::Borrowed(value)
-        } else {
-            Cow::Owned(canonical::canonical_value(value))
-        }))
+        Ok((&self.text[start..self.at], compact))
     }
 
     /// Checks the next value and passes over it.

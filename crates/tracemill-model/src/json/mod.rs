@@ -6,12 +6,14 @@
 
 mod canonical;
 mod cursor;
+mod embedded;
 mod raw;
 mod scan;
 mod text;
 mod writer;
 
 pub use cursor::{Cursor, Kind};
+pub use embedded::EmbeddedJson;
 pub use raw::{Elements, Members, RawJson};
 pub use text::Text;
 pub use writer::{JsonString, JsonWriter};

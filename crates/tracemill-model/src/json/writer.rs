@@ -1,4 +1,4 @@
-use super::{RawJson, Text, scan};
+use super::{RawJson, Text, canonical, scan};
 
 /// Appends JSON to a buffer: keys as literals in the order they are written, commas as needed.
 ///
@@ -190,9 +190,7 @@ impl JsonString<'_, '_> {
         if scan::special(decoded.as_bytes(), 0) == decoded.len() && decoded.is_ascii() {
             self.writer.out.extend_from_slice(decoded.as_bytes());
         } else {
-            self.writer
-                .out
-                .extend_from_slice(Text::new(decoded).body().as_bytes());
+            canonical::escape_into_bytes(decoded, self.writer.out);
         }
         self
     }

@@ -9,10 +9,13 @@ use tracemill::model::json::Cursor;
 use tracemill::model::{Limits, Tool};
 use tracemill::pairs::ScoreSelection;
 use tracemill::{
-    AllowedLosses, Chains, Error, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt, Turns, WhenEmpty, sources,
+    AllowedLosses, Chains, Error, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt, Turns, WhenEmpty,
+    sources,
 };
 
-use crate::args::{ChainsArg, ConvertArgs, ErrorArgs, InputArgs, OnErrorArg, OutputArgs, TraceArgs, TurnsArg};
+use crate::args::{
+    ChainsArg, ConvertArgs, ErrorArgs, InputArgs, OnErrorArg, OutputArgs, TraceArgs, TurnsArg,
+};
 use crate::failure::{Failure, REJECTED};
 use crate::progress::Bar;
 use crate::summary;
@@ -22,9 +25,18 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<ExitCode, Failure> {
     let inputs = inputs(&args.input)?;
     let overwrite = overwrite(&args.output);
     // Outputs are opened before any work: that one exists already should not be found out after an hour.
-    let report = args.output.report.as_deref().map(|path| output(path, overwrite, Digest::None)).transpose()?;
+    let report = args
+        .output
+        .report
+        .as_deref()
+        .map(|path| output(path, overwrite, Digest::None))
+        .transpose()?;
     // Digests cost about as much as encoding: only a report asks for them.
-    let digest = if report.is_some() { Digest::Sha256 } else { Digest::None };
+    let digest = if report.is_some() {
+        Digest::Sha256
+    } else {
+        Digest::None
+    };
     let mut run = Run::new(inputs, output(&args.output.output, overwrite, digest)?);
     if let Some(rejects) = &args.errors.rejects {
         run = run.with_rejects(output(rejects, overwrite, Digest::None)?);
@@ -58,15 +70,27 @@ fn finish(
     if !quiet {
         summary::print(&ledger);
     }
-    Ok(if ledger.rejected() > 0 { ExitCode::from(REJECTED) } else { ExitCode::SUCCESS })
+    Ok(if ledger.rejected() > 0 {
+        ExitCode::from(REJECTED)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn mill(args: &ConvertArgs) -> Result<Mill, Failure> {
     let mut builder = Mill::builder();
-    let metadata = if args.metadata { MetadataMode::Include } else { MetadataMode::Omit };
+    let metadata = if args.metadata {
+        MetadataMode::Include
+    } else {
+        MetadataMode::Omit
+    };
     builder
         .format_spec(args.to.clone())
-        .encode_options(EncodeOptions::default().with_reasoning(args.reasoning).with_metadata(metadata))
+        .encode_options(
+            EncodeOptions::default()
+                .with_reasoning(args.reasoning)
+                .with_metadata(metadata),
+        )
         .turns(match args.turns {
             TurnsArg::Whole => Turns::Whole,
             TurnsArg::Each => Turns::Each,
@@ -95,7 +119,9 @@ fn apply_input(builder: &mut MillBuilder, args: &InputArgs) -> Result<(), Failur
 
 fn apply_traces(builder: &mut MillBuilder, args: &TraceArgs) -> Result<(), Failure> {
     if let Some(score) = &args.score {
-        let selection: ScoreSelection = score.parse().map_err(|error| Failure::Usage(format!("--score: {error}")))?;
+        let selection: ScoreSelection = score
+            .parse()
+            .map_err(|error| Failure::Usage(format!("--score: {error}")))?;
         builder.score(selection);
     }
     if let Some(min) = args.min_score {
@@ -122,8 +148,16 @@ fn apply_errors(builder: &mut MillBuilder, args: &ErrorArgs) {
             OnErrorArg::Fail => OnError::Fail,
             OnErrorArg::Skip => OnError::Skip,
         })
-        .allow_losses(args.allow_loss.iter().fold(AllowedLosses::none(), AllowedLosses::union))
-        .when_empty(if args.allow_empty { WhenEmpty::Allow } else { WhenEmpty::Fail });
+        .allow_losses(
+            args.allow_loss
+                .iter()
+                .fold(AllowedLosses::none(), AllowedLosses::union),
+        )
+        .when_empty(if args.allow_empty {
+            WhenEmpty::Allow
+        } else {
+            WhenEmpty::Fail
+        });
 }
 
 /// The files that arguments name; folders are searched for what some source reads.
@@ -131,15 +165,19 @@ fn inputs(args: &InputArgs) -> Result<Vec<Input>, Failure> {
     let wanted = |name: &str| {
         let info = args.from.as_deref().and_then(sources::source);
         match info {
-            Some(info) => info.reads_file(name),
-            None => sources::sources().iter().any(|info| info.reads_file(name)),
+            Some(info) => info.takes(name),
+            None => sources::sources().iter().any(|info| info.takes(name)),
         }
     };
     Ok(tracemill::io::expand(&args.inputs, wanted).map_err(Error::from)?)
 }
 
 fn overwrite(args: &OutputArgs) -> Overwrite {
-    if args.force { Overwrite::Allow } else { Overwrite::Refuse }
+    if args.force {
+        Overwrite::Allow
+    } else {
+        Overwrite::Refuse
+    }
 }
 
 fn output(path: &Path, overwrite: Overwrite, digest: Digest) -> Result<Output, Failure> {
@@ -168,14 +206,18 @@ fn read_tools(path: &Path) -> Result<Vec<Tool<'static>>, Failure> {
 }
 
 fn read(option: &str, path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{option}: {}: {error}", path.display())))
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::Usage(format!("{option}: {}: {error}", path.display())))
 }
 
 /// The options as they took effect, for the report.
 fn options(args: &ConvertArgs) -> Vec<(&'static str, String)> {
     let mut options = vec![
         ("to", args.to.to_string()),
-        ("from", args.input.from.clone().unwrap_or_else(|| "detect".to_owned())),
+        (
+            "from",
+            args.input.from.clone().unwrap_or_else(|| "detect".to_owned()),
+        ),
         ("turns", format!("{:?}", args.turns).to_lowercase()),
         ("reasoning", args.reasoning.name().to_owned()),
         ("metadata", args.metadata.to_string()),
@@ -185,13 +227,20 @@ fn options(args: &ConvertArgs) -> Vec<(&'static str, String)> {
         ("on-error", format!("{:?}", args.errors.on_error).to_lowercase()),
         ("allow-empty", args.errors.allow_empty.to_string()),
     ];
-    let allowed = args.errors.allow_loss.iter().fold(AllowedLosses::none(), AllowedLosses::union);
+    let allowed = args
+        .errors
+        .allow_loss
+        .iter()
+        .fold(AllowedLosses::none(), AllowedLosses::union);
     options.push(("allow-loss", allowed.codes().collect::<Vec<_>>().join(",")));
     let mut given = |name, value: Option<String>| options.extend(value.map(|value| (name, value)));
     given("score", args.traces.score.clone());
     given("min-score", args.traces.min_score.map(|min| min.to_string()));
     given("system", args.traces.system.clone());
     given("default-system", args.traces.default_system.clone());
-    given("tools", args.traces.tools.as_ref().map(|path| path.display().to_string()));
+    given(
+        "tools",
+        args.traces.tools.as_ref().map(|path| path.display().to_string()),
+    );
     options
 }

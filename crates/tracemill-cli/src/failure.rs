@@ -28,7 +28,11 @@ pub(crate) enum Failure {
 impl Failure {
     /// What failed printing means.
     pub(crate) fn print(error: io::Error) -> Self {
-        if error.kind() == Io::BrokenPipe { Failure::ClosedPipe } else { Failure::Print(error) }
+        if error.kind() == Io::BrokenPipe {
+            Failure::ClosedPipe
+        } else {
+            Failure::Print(error)
+        }
     }
 
     /// Prints the message and gives the exit status. A closed pipe is no failure of ours and ends quietly.

@@ -14,7 +14,9 @@ use crate::failure::Failure;
 /// Prints to standard output; a closed pipe ends quietly.
 pub(crate) fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::print)?;
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(Failure::print)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -22,8 +24,14 @@ pub(crate) fn formats(args: &ListArgs) -> Result<ExitCode, Failure> {
     let chosen: Vec<&Format> = match &args.name {
         None => formats::formats().iter().collect(),
         Some(name) => vec![formats::format(name).ok_or_else(|| {
-            let known: Vec<_> = formats::formats().iter().map(|format| format!("`{}`", format.name())).collect();
-            Failure::Usage(format!("there is no format `{name}`; known formats: {}", known.join(", ")))
+            let known: Vec<_> = formats::formats()
+                .iter()
+                .map(|format| format!("`{}`", format.name()))
+                .collect();
+            Failure::Usage(format!(
+                "there is no format `{name}`; known formats: {}",
+                known.join(", ")
+            ))
         })?],
     };
     let text = match (args.json, args.markdown, &args.name) {
@@ -39,8 +47,14 @@ pub(crate) fn sources(args: &ListArgs) -> Result<ExitCode, Failure> {
     let chosen: Vec<&SourceInfo> = match &args.name {
         None => sources::sources().iter().collect(),
         Some(name) => vec![sources::source(name).ok_or_else(|| {
-            let known: Vec<_> = sources::sources().iter().map(|info| format!("`{}`", info.name())).collect();
-            Failure::Usage(format!("there is no source `{name}`; known sources: {}", known.join(", ")))
+            let known: Vec<_> = sources::sources()
+                .iter()
+                .map(|info| format!("`{}`", info.name()))
+                .collect();
+            Failure::Usage(format!(
+                "there is no source `{name}`; known sources: {}",
+                known.join(", ")
+            ))
         })?],
     };
     let text = match (args.json, args.markdown, &args.name) {
@@ -65,17 +79,30 @@ fn json_list<T>(items: &[T], write: impl Fn(&T, &mut JsonWriter<'_>)) -> String 
 }
 
 fn shapes(format: &Format) -> String {
-    format.shapes().iter().map(|shape| shape.name()).collect::<Vec<_>>().join(", ")
+    format
+        .shapes()
+        .iter()
+        .map(|shape| shape.name())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn formats_table(formats: &[&Format]) -> String {
-    let width = formats.iter().map(|format| format.name().len()).max().unwrap_or(0);
+    let width = formats
+        .iter()
+        .map(|format| format.name().len())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for format in formats {
         let _ = writeln!(text, "{:width$}  {}", format.name(), format.summary());
         for extension in format.extensions() {
             let sign = if extension.default { '-' } else { '+' };
-            let _ = writeln!(text, "{:width$}    {sign}{}: {}", "", extension.name, extension.summary);
+            let _ = writeln!(
+                text,
+                "{:width$}    {sign}{}: {}",
+                "", extension.name, extension.summary
+            );
         }
     }
     text.push('\n');
@@ -85,7 +112,11 @@ fn formats_table(formats: &[&Format]) -> String {
 }
 
 fn capability_table(formats: &[&Format]) -> String {
-    let width = formats.iter().map(|format| format.name().len()).max().unwrap_or(0);
+    let width = formats
+        .iter()
+        .map(|format| format.name().len())
+        .max()
+        .unwrap_or(0);
     let heads: Vec<_> = Feature::ALL.iter().map(|feature| feature.name()).collect();
     let mut text = format!("{:width$}  {}\n", "holds", heads.join("  "));
     for format in formats {
@@ -93,14 +124,23 @@ fn capability_table(formats: &[&Format]) -> String {
             let width = feature.name().len();
             format!("{:width$}", format.capability().get(feature).name())
         });
-        let line = format!("{:width$}  {}", format.name(), cells.collect::<Vec<_>>().join("  "));
+        let line = format!(
+            "{:width$}  {}",
+            format.name(),
+            cells.collect::<Vec<_>>().join("  ")
+        );
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }
 
 fn format_page(format: &Format) -> String {
-    let mut text = format!("{}: {}\n\ntakes: {}\n", format.name(), format.summary(), shapes(format));
+    let mut text = format!(
+        "{}: {}\n\ntakes: {}\n",
+        format.name(),
+        format.summary(),
+        shapes(format)
+    );
     if !format.extensions().is_empty() {
         text.push_str("\nextensions:\n");
         for extension in format.extensions() {
@@ -110,7 +150,12 @@ fn format_page(format: &Format) -> String {
     }
     text.push_str("\nholds:\n");
     for feature in Feature::ALL {
-        let _ = writeln!(text, "  {}: {}", feature.name(), format.capability().get(feature).name());
+        let _ = writeln!(
+            text,
+            "  {}: {}",
+            feature.name(),
+            format.capability().get(feature).name()
+        );
     }
     text.push_str("\nrules:\n");
     for rule in format.rules() {
@@ -169,15 +214,26 @@ fn format_json(format: &Format, w: &mut JsonWriter<'_>) {
 
 fn formats_markdown(formats: &[&Format]) -> String {
     let heads: Vec<_> = Feature::ALL.iter().map(|feature| feature.name()).collect();
-    let mut text = format!("| format | takes | {} |\n|---|---|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+    let mut text = format!(
+        "| format | takes | {} |\n|---|---|{}\n",
+        heads.join(" | "),
+        "---|".repeat(heads.len())
+    );
     for format in formats {
-        let cells = Feature::ALL.iter().map(|&feature| match format.capability().get(feature) {
-            Holds::Yes => "yes",
-            Holds::No => "–",
-            other => other.name(),
-        });
+        let cells = Feature::ALL
+            .iter()
+            .map(|&feature| match format.capability().get(feature) {
+                Holds::Yes => "yes",
+                Holds::No => "–",
+                other => other.name(),
+            });
         let cells = cells.collect::<Vec<_>>().join(" | ");
-        let _ = writeln!(text, "| [`{0}`](#{0}) | {1} | {cells} |", format.name(), shapes(format));
+        let _ = writeln!(
+            text,
+            "| [`{0}`](#{0}) | {1} | {cells} |",
+            format.name(),
+            shapes(format)
+        );
     }
     for format in formats {
         text.push_str(&format_section(format));
@@ -201,7 +257,11 @@ fn format_section(format: &Format) -> String {
         }
     }
     if !format.losses().is_empty() {
-        let codes: Vec<_> = format.losses().iter().map(|loss| format!("`{}`", loss.code())).collect();
+        let codes: Vec<_> = format
+            .losses()
+            .iter()
+            .map(|loss| format!("`{}`", loss.code()))
+            .collect();
         let _ = writeln!(text, "\nMay lose, refused unless allowed: {}.", codes.join(", "));
     }
     let _ = writeln!(text, "\n```json\n{}\n```", format.example());
@@ -219,15 +279,25 @@ fn sources_table(sources: &[&SourceInfo]) -> String {
 }
 
 fn framings(info: &SourceInfo) -> String {
-    info.make().framings().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    info.make()
+        .framings()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn source_page(info: &SourceInfo) -> String {
     let mut text = format!("{}: {}\n\n{}\n", info.name(), info.summary(), info.reads());
-    let _ = writeln!(text, "\nframing: {}\nfiles: {}", framings(info), info.suffixes().join(", "));
+    let _ = writeln!(
+        text,
+        "\nframing: {}\nfiles: {}",
+        framings(info),
+        info.suffixes().join(", ")
+    );
     if !info.skips().is_empty() {
         text.push_str("\nskips, counted by code:\n");
-        for (code, why) in info.skips() {
+        for tracemill::sources::Skip { code, why, .. } in info.skips() {
             let _ = writeln!(text, "  {code}: {why}");
         }
     }
@@ -250,7 +320,7 @@ fn source_json(info: &SourceInfo, w: &mut JsonWriter<'_>) {
     }
     w.end_array();
     w.key("skips").begin_object();
-    for (code, why) in info.skips() {
+    for tracemill::sources::Skip { code, why, .. } in info.skips() {
         w.key(code).str(why);
     }
     w.end_object();
@@ -260,9 +330,19 @@ fn source_json(info: &SourceInfo, w: &mut JsonWriter<'_>) {
 fn sources_markdown(sources: &[&SourceInfo]) -> String {
     let mut text = "| source | what it is | framing | skips |\n|---|---|---|---|\n".to_owned();
     for info in sources {
-        let skips: Vec<_> = info.skips().iter().map(|(code, _)| format!("`{code}`")).collect();
-        let _ =
-            writeln!(text, "| `{}` | {} | {} | {} |", info.name(), info.summary(), framings(info), skips.join(", "));
+        let skips: Vec<_> = info
+            .skips()
+            .iter()
+            .map(|skip| format!("`{}`", skip.code))
+            .collect();
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            info.name(),
+            info.summary(),
+            framings(info),
+            skips.join(", ")
+        );
     }
     text
 }

@@ -1,6 +1,10 @@
 //! The `tracemill` program: arguments, progress, messages, exit status. Everything else is in the crates below.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this crate is for")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what this crate is for"
+)]
 
 mod args;
 mod convert;
@@ -33,12 +37,11 @@ fn completions(shell: clap_complete::Shell) -> Result<ExitCode, failure::Failure
 }
 
 fn manual() -> Result<ExitCode, failure::Failure> {
+    let mut root = Cli::command();
+    root.build();
     let mut page = Vec::new();
-    let write = |command: clap::Command, page: &mut Vec<u8>| clap_mangen::Man::new(command).render(page);
-    write(Cli::command(), &mut page).map_err(failure::Failure::print)?;
-    for subcommand in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
-        let name = format!("tracemill-{}", subcommand.get_name());
-        write(subcommand.clone().name(name), &mut page).map_err(failure::Failure::print)?;
+    for command in std::iter::once(&root).chain(root.get_subcommands().filter(|command| !command.is_hide_set())) {
+        clap_mangen::Man::new(command.clone()).render(&mut page).map_err(failure::Failure::print)?;
     }
     list::print(&page)
 }

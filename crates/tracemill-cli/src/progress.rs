@@ -62,7 +62,9 @@ fn draw(progress: &Progress, stopped: &mpsc::Receiver<()>) {
         let total = progress.total_bytes();
         if total > 0 && bar.length() != Some(total) {
             bar.set_length(total);
-            bar.set_style(style("{bar:30} {percent}%  {bytes} of {total_bytes}  {msg}  {bytes_per_sec}  {eta} left"));
+            bar.set_style(style(
+                "{bar:30} {percent}%  {bytes} of {total_bytes}  {msg}  {bytes_per_sec}  {eta} left",
+            ));
         } else if total == 0 {
             bar.set_style(style("{spinner} {bytes}  {msg}  {bytes_per_sec}"));
         }

@@ -46,5 +46,9 @@ fn sources(ledger: &Ledger) -> String {
             names.push(&input.source);
         }
     }
-    if names.is_empty() { "empty".to_owned() } else { format!("`{}`", names.join("`, `")) }
+    if names.is_empty() {
+        "empty".to_owned()
+    } else {
+        format!("`{}`", names.join("`, `"))
+    }
 }

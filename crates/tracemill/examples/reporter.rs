@@ -41,7 +41,10 @@ impl FineTuningReporter {
         let traces: Vec<_> = cases.iter().map(trace).collect();
         let Encoded { bytes, ledger, .. } = self.mill.encode(&traces)?;
         assert!(ledger.balances());
-        Ok(Artifact { path: PathBuf::from(format!("fine-tuning/{}.jsonl", self.format)), bytes })
+        Ok(Artifact {
+            path: PathBuf::from(format!("fine-tuning/{}.jsonl", self.format)),
+            bytes,
+        })
     }
 }
 
@@ -51,12 +54,15 @@ fn trace<'a>(case: &'a Case) -> Trace<'a> {
 
     let arguments = format!("{{\"city\":\"{}\"}}", case.city);
     // The arguments are ours and valid; a framework that has recorded text keeps it with `Arguments::Text`.
-    let arguments = RawJson::parse(&arguments).map_or(Arguments::Missing, |raw| Arguments::Value(raw.into_owned()));
+    let arguments =
+        RawJson::parse(&arguments).map_or(Arguments::Missing, |raw| Arguments::Value(raw.into_owned()));
     let mut call = Message::new(Role::Assistant);
     call.push_tool_call(ToolCall::new(Text::new("weather"), arguments).with_id(Text::new("c1")));
 
     let mut result = Message::new(Role::Tool);
-    result.set_tool_call_id(Text::new("c1")).set_content(Text::new(case.tool_answer));
+    result
+        .set_tool_call_id(Text::new("c1"))
+        .set_content(Text::new(case.tool_answer));
 
     let mut answer = Message::new(Role::Assistant);
     answer.set_content(Text::new(case.answer));
@@ -66,7 +72,10 @@ fn trace<'a>(case: &'a Case) -> Trace<'a> {
     for message in [question, call, result, answer] {
         trace.push_message(message);
     }
-    trace.push_score(Score::new(Some(Text::new("passed")), ScoreValue::Bool(case.passed)));
+    trace.push_score(Score::new(
+        Some(Text::new("passed")),
+        ScoreValue::Bool(case.passed),
+    ));
     trace
 }
 

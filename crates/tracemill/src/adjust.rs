@@ -46,7 +46,10 @@ impl std::str::FromStr for GroupBy {
             )));
         };
         let (field, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
-        Ok(GroupBy { field: field.replace("~1", "/").replace("~0", "~"), rest: rest.to_owned() })
+        Ok(GroupBy {
+            field: field.replace("~1", "/").replace("~0", "~"),
+            rest: rest.to_owned(),
+        })
     }
 }
 
@@ -124,8 +127,10 @@ mod tests {
 
     #[test]
     fn replacing_the_system_prompt_takes_out_every_other_one() {
-        let adjustments =
-            Adjustments { system: Some(SystemPrompt::Replace("new".into())), ..Adjustments::default() };
+        let adjustments = Adjustments {
+            system: Some(SystemPrompt::Replace("new".into())),
+            ..Adjustments::default()
+        };
         let line = r#"{"messages":[{"role":"system","content":"old"},{"role":"user","content":"u"},{"role":"developer","content":"d"}]}"#;
         let (out, counts) = adjusted(&adjustments, line);
         let wanted = r#"{"messages":[{"role":"system","content":"new"},{"role":"user","content":"u"}]}"#;
@@ -134,8 +139,10 @@ mod tests {
 
     #[test]
     fn the_default_system_prompt_fills_absence_only() {
-        let adjustments =
-            Adjustments { system: Some(SystemPrompt::Default("s".into())), ..Adjustments::default() };
+        let adjustments = Adjustments {
+            system: Some(SystemPrompt::Default("s".into())),
+            ..Adjustments::default()
+        };
         let has = r#"{"messages":[{"role":"system","content":"old"}]}"#;
         assert_eq!(adjusted(&adjustments, has), (has.to_owned(), Counts::default()));
         let (out, counts) = adjusted(&adjustments, r#"{"messages":[]}"#);
@@ -145,7 +152,10 @@ mod tests {
 
     #[test]
     fn grouping_keeps_the_type_of_the_key() {
-        let by = |pointer: &str| Adjustments { group_by: Some(pointer.parse().unwrap()), ..Adjustments::default() };
+        let by = |pointer: &str| Adjustments {
+            group_by: Some(pointer.parse().unwrap()),
+            ..Adjustments::default()
+        };
         let line = r#"{"messages":[],"metadata":{"a/b":["x",7]}}"#;
         let (out, _) = adjusted(&by("/metadata/a~1b/1"), line);
         assert!(out.starts_with(r#"{"group":{"key":7,"kind":"task"}"#), "{out}");

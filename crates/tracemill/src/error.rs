@@ -50,7 +50,13 @@ impl Error {
     /// An error with its message.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, message: message.into(), code: None, ledger: None, source: None }))
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            code: None,
+            ledger: None,
+            source: None,
+        }))
     }
 
     /// An error of the setting.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use tracemill_io::Input;
+use tracemill_io::{Input, RecordLimit};
 use tracemill_model::{Elements, Framing, Limits};
 use tracemill_sources::{Context, Detection, Head, Source, framing_for};
 
@@ -28,6 +28,7 @@ pub(crate) fn plan(
     inputs: impl IntoIterator<Item = Input>,
     source: Option<&Arc<dyn Source>>,
     limits: Limits,
+    longest: RecordLimit,
 ) -> Result<(Vec<Planned>, Vec<Input>), Error> {
     let mut planned = Vec::new();
     let mut empty = Vec::new();
@@ -37,12 +38,24 @@ pub(crate) fn plan(
             empty.push(input);
             continue;
         }
-        planned.push(plan_one(input, &Head::new(&head, head.len() < HEAD), source, limits)?);
+        planned.push(plan_one(
+            input,
+            &Head::new(&head, head.len() < HEAD),
+            source,
+            limits,
+            longest,
+        )?);
     }
     Ok((planned, empty))
 }
 
-fn plan_one(input: Input, head: &Head, source: Option<&Arc<dyn Source>>, limits: Limits) -> Result<Planned, Error> {
+fn plan_one(
+    input: Input,
+    head: &Head,
+    source: Option<&Arc<dyn Source>>,
+    limits: Limits,
+    longest: RecordLimit,
+) -> Result<Planned, Error> {
     let (source, evidence) = match source {
         Some(source) => (Arc::clone(source), None),
         None => detect(&input, head)?,
@@ -59,16 +72,27 @@ fn plan_one(input: Input, head: &Head, source: Option<&Arc<dyn Source>>, limits:
     })?;
     let mut context = Context::new(limits);
     if let Framing::Elements(elements) = &framing {
-        context = with_headers(context, &input, elements)?;
+        context = with_headers(context, &input, elements, longest)?;
     }
-    Ok(Planned { input, framing, source, context, evidence })
+    Ok(Planned {
+        input,
+        framing,
+        source,
+        context,
+        evidence,
+    })
 }
 
-fn with_headers(context: Context, input: &Input, elements: &Elements) -> Result<Context, Error> {
+fn with_headers(
+    context: Context,
+    input: &Input,
+    elements: &Elements,
+    longest: RecordLimit,
+) -> Result<Context, Error> {
     if elements.headers().is_empty() {
         return Ok(context);
     }
-    Ok(context.with_headers(tracemill_io::headers(input, elements)?))
+    Ok(context.with_headers(tracemill_io::headers(input, elements, longest)?))
 }
 
 fn detect(input: &Input, head: &Head) -> Result<(Arc<dyn Source>, Option<String>), Error> {
@@ -89,6 +113,9 @@ fn detect(input: &Input, head: &Head) -> Result<(Arc<dyn Source>, Option<String>
             );
             Err(Error::new(ErrorKind::Input, message))
         }
-        _ => Err(Error::new(ErrorKind::Input, format!("{}: no known source", input.name()))),
+        _ => Err(Error::new(
+            ErrorKind::Input,
+            format!("{}: no known source", input.name()),
+        )),
     }
 }

@@ -25,7 +25,10 @@ impl Counts {
 
     /// The number met of `code`.
     pub fn get(&self, code: &str) -> u64 {
-        self.0.iter().find(|(known, _)| *known == code).map_or(0, |&(_, count)| count)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == code)
+            .map_or(0, |&(_, count)| count)
     }
 
     /// The sum over all codes.
@@ -159,8 +162,10 @@ impl Ledger {
     pub fn balances(&self) -> bool {
         let records = &self.records;
         let traces = &self.traces;
-        records.read == records.decoded + records.superseded + records.skipped.total() + records.rejected.total()
-            && traces.read == traces.used + traces.filtered.total() + traces.rejected.total() + traces.unused.total()
+        records.read
+            == records.decoded + records.superseded + records.skipped.total() + records.rejected.total()
+            && traces.read
+                == traces.used + traces.filtered.total() + traces.rejected.total() + traces.unused.total()
     }
 
     /// The number of records and traces that were rejected.
@@ -275,10 +280,18 @@ impl LossTally {
 
     /// Moves everything counted into a ledger.
     pub(crate) fn drain_into(&mut self, ledger: &mut Ledger) {
-        for (loss, count) in Loss::ALL.iter().zip(&mut self.losses).filter(|(_, count)| **count > 0) {
+        for (loss, count) in Loss::ALL
+            .iter()
+            .zip(&mut self.losses)
+            .filter(|(_, count)| **count > 0)
+        {
             ledger.losses.add_many(loss.code(), std::mem::take(count));
         }
-        for (omission, count) in Omission::ALL.iter().zip(&mut self.omitted).filter(|(_, count)| **count > 0) {
+        for (omission, count) in Omission::ALL
+            .iter()
+            .zip(&mut self.omitted)
+            .filter(|(_, count)| **count > 0)
+        {
             ledger.omitted.add_many(omission.code(), std::mem::take(count));
         }
     }

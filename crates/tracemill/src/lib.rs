@@ -65,7 +65,7 @@ pub use mill::{Mill, MillBuilder, WhenEmpty};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
 
-/// How many examples one trace makes; from the model, because builders take it.
-pub use tracemill_model::Turns;
 /// One run of one agent; from the model, because everything is about it.
 pub use tracemill_model::Trace;
+/// How many examples one trace makes; from the model, because builders take it.
+pub use tracemill_model::Turns;

@@ -1,7 +1,6 @@
 //! Encoding traces that are in memory, without files.
 
 use rayon::prelude::*;
-use tracemill_formats::Scratch;
 use tracemill_model::Trace;
 
 use crate::error::Error;
@@ -39,13 +38,22 @@ impl Mill {
     /// # Errors
     /// As [`run`](Mill::run), less what concerns files; a bad trace is named by its index.
     pub fn encode(&self, traces: &[Trace<'_>]) -> Result<Encoded, Error> {
-        let work = Work { config: &self.config, inputs: &[], superseded: None, rejects: Rejects::Count };
-        let parts: Vec<_> = traces.par_chunks(CHUNK).enumerate().map(|(part, chunk)| {
-            let mut done = Done::default();
-            let failure = encode_chunk(&work, part * CHUNK, chunk, &mut done).err();
-            done.settle();
-            (done.bytes, done.ledger, failure)
-        }).collect();
+        let work = Work {
+            config: &self.config,
+            inputs: &[],
+            superseded: None,
+            rejects: Rejects::Count,
+        };
+        let parts: Vec<_> = traces
+            .par_chunks(CHUNK)
+            .enumerate()
+            .map(|(part, chunk)| {
+                let mut done = Done::default();
+                let failure = encode_chunk(&work, part * CHUNK, chunk, &mut done).err();
+                done.settle();
+                (done.bytes, done.ledger, failure)
+            })
+            .collect();
         let mut encoded = Encoded::default();
         for (bytes, ledger, failure) in parts {
             encoded.ledger.merge(&ledger);
@@ -68,7 +76,9 @@ fn encode_chunk(work: &Work<'_>, first: usize, chunk: &[Trace<'_>], done: &mut D
             work.trace(Place::Index(index), trace, done)?;
         } else {
             let mut adjusted = trace.clone();
-            work.config.adjustments.apply(&mut adjusted, &mut done.ledger.adjusted);
+            work.config
+                .adjustments
+                .apply(&mut adjusted, &mut done.ledger.adjusted);
             work.trace(Place::Index(index), &adjusted, done)?;
         }
     }

@@ -145,9 +145,14 @@ impl MillBuilder {
     /// If there is no such source; the message lists those there are.
     pub fn source_named(&mut self, name: &str) -> Result<&mut Self, Error> {
         let info = tracemill_sources::source(name).ok_or_else(|| {
-            let known: Vec<_> =
-                tracemill_sources::sources().iter().map(|info| format!("`{}`", info.name())).collect();
-            Error::config(format!("there is no source `{name}`; known sources: {}", known.join(", ")))
+            let known: Vec<_> = tracemill_sources::sources()
+                .iter()
+                .map(|info| format!("`{}`", info.name()))
+                .collect();
+            Error::config(format!(
+                "there is no source `{name}`; known sources: {}",
+                known.join(", ")
+            ))
         })?;
         self.source = Some(Arc::from(info.make()));
         Ok(self)
@@ -245,7 +250,10 @@ impl MillBuilder {
     pub fn build(&self) -> Result<Mill, Error> {
         let encoder = self.make_encoder()?;
         if !encoder.accepts(Shape::Conversation) {
-            return Err(Error::config(format!("format `{}` takes no conversations", encoder.name())));
+            return Err(Error::config(format!(
+                "format `{}` takes no conversations",
+                encoder.name()
+            )));
         }
         if self.scores.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));

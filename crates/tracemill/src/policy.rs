@@ -63,7 +63,10 @@ impl AllowedLosses {
 
     /// The codes that are allowed.
     pub fn codes(&self) -> impl Iterator<Item = &'static str> {
-        Loss::ALL.into_iter().filter(|&loss| self.contains(loss)).map(Loss::code)
+        Loss::ALL
+            .into_iter()
+            .filter(|&loss| self.contains(loss))
+            .map(Loss::code)
     }
 }
 
@@ -84,8 +87,14 @@ impl FromStr for AllowedLosses {
 }
 
 fn unknown_loss(code: &str) -> String {
-    let known: Vec<_> = Loss::ALL.iter().map(|loss| format!("`{}`", loss.code())).collect();
-    format!("there is no loss `{code}`; known codes: {}, or `all`", known.join(", "))
+    let known: Vec<_> = Loss::ALL
+        .iter()
+        .map(|loss| format!("`{}`", loss.code()))
+        .collect();
+    format!(
+        "there is no loss `{code}`; known codes: {}, or `all`",
+        known.join(", ")
+    )
 }
 
 /// What is done with logs that repeat the conversation so far in every record.

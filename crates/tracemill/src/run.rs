@@ -124,7 +124,10 @@ impl Mill {
         let output = Output::create(&Target::Memory, Overwrite::Refuse, Digest::None)?;
         let mut ledger = Ledger::default();
         match self.execute_into(Run::new(inputs, output), &mut ledger) {
-            Ok(bytes) => Ok(Encoded { bytes: bytes.unwrap_or_default(), ledger }),
+            Ok(bytes) => Ok(Encoded {
+                bytes: bytes.unwrap_or_default(),
+                ledger,
+            }),
             Err(error) => Err(error.with_ledger(ledger)),
         }
     }
@@ -133,28 +136,55 @@ impl Mill {
     fn execute_into(&self, run: Run, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
         let (mut output, mut rejects) = (run.output, run.rejects);
         let source = self.config.source.as_ref();
-        let (planned, empty) = inputs::plan(run.inputs, source, self.config.limits)?;
+        let (planned, empty) =
+            inputs::plan(run.inputs, source, self.config.limits, self.config.record_limit)?;
         let chains = self.config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
         let planned = if chains { spooled(planned)? } else { planned };
         run.progress.expect(&planned, if chains { 2 } else { 1 });
-        let numbering = if chains { Numbering::Needed } else { Numbering::None };
-        let watch = Watch { progress: &run.progress, cancel: &run.cancel, numbering };
-        let superseded = if chains { Some(self.find_superseded(&planned, watch)?) } else { None };
-        let keep = if rejects.is_some() { Rejects::Keep } else { Rejects::Count };
-        let work = Work { config: &self.config, inputs: &planned, superseded: superseded.as_ref(), rejects: keep };
+        let numbering = if chains {
+            Numbering::Needed
+        } else {
+            Numbering::None
+        };
+        let watch = Watch {
+            progress: &run.progress,
+            cancel: &run.cancel,
+            numbering,
+        };
+        let superseded = if chains {
+            Some(self.find_superseded(&planned, watch)?)
+        } else {
+            None
+        };
+        let keep = if rejects.is_some() {
+            Rejects::Keep
+        } else {
+            Rejects::Count
+        };
+        let work = Work {
+            config: &self.config,
+            inputs: &planned,
+            superseded: superseded.as_ref(),
+            rejects: keep,
+        };
         let mut counts = vec![0; planned.len()];
-        let result = self.blocks(&planned, watch, |n, done| work.block(n, done), |done: &mut Done| {
-            ledger.merge(&done.ledger);
-            for &(input, records) in &done.per_input {
-                counts[input] += records;
-            }
-            output.append(&done.bytes)?;
-            if let Some(rejects) = &mut rejects {
-                rejects.append(&done.rejects)?;
-            }
-            run.progress.records.store(ledger.records.read, Ordering::Relaxed);
-            done.failure.take().map_or(Ok(()), Err)
-        });
+        let result = self.blocks(
+            &planned,
+            watch,
+            |n, done| work.block(n, done),
+            |done: &mut Done| {
+                ledger.merge(&done.ledger);
+                for &(input, records) in &done.per_input {
+                    counts[input] += records;
+                }
+                output.append(&done.bytes)?;
+                if let Some(rejects) = &mut rejects {
+                    rejects.append(&done.rejects)?;
+                }
+                run.progress.records.store(ledger.records.read, Ordering::Relaxed);
+                done.failure.take().map_or(Ok(()), Err)
+            },
+        );
         ledger.inputs = entries(&planned, &empty, &counts);
         result?;
         if ledger.examples == 0 && self.config.empty == WhenEmpty::Fail {
@@ -174,8 +204,14 @@ impl Mill {
         work: impl Fn(&Numbered, &mut O) + Sync,
         take: impl FnMut(&mut O) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
-        let Watch { progress, cancel, numbering } = watch;
-        let inputs = planned.iter().map(|p| (p.input.clone().metered(&progress.meter), p.framing.clone()));
+        let Watch {
+            progress,
+            cancel,
+            numbering,
+        } = watch;
+        let inputs = planned
+            .iter()
+            .map(|p| (p.input.clone().metered(&progress.meter), p.framing.clone()));
         let mut reader = BlockReader::new(inputs).with_record_limit(self.config.record_limit);
         let mut next = 0;
         let read = |numbered: &mut Numbered| -> Result<Fill, Error> {
@@ -186,7 +222,13 @@ impl Mill {
             }
             Ok(fill)
         };
-        tracemill_io::run(self.config.threads, cancel, read, |numbered, out| work(numbered, out), take)
+        tracemill_io::run(
+            self.config.threads,
+            cancel,
+            read,
+            |numbered, out| work(numbered, out),
+            take,
+        )
     }
 
     /// The first of two passes: which records another one continues.
@@ -194,7 +236,12 @@ impl Mill {
         let mut index = ChainIndex::new();
         let work = |numbered: &Numbered, keys: &mut Vec<Option<ChainKeys>>| {
             keys.clear();
-            keys.extend(numbered.block.records().map(|record| chain_keys(&record, planned)));
+            keys.extend(
+                numbered
+                    .block
+                    .records()
+                    .map(|record| chain_keys(&record, planned)),
+            );
         };
         self.blocks(planned, watch, work, |keys: &mut Vec<Option<ChainKeys>>| {
             for keys in keys.drain(..) {
@@ -228,7 +275,10 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
         return None;
     }
     let mut batch = tracemill_sources::Batch::new();
-    planned.source.decode(&planned.context, record.text().ok()?, &mut batch).ok()?;
+    planned
+        .source
+        .decode(&planned.context, record.text().ok()?, &mut batch)
+        .ok()?;
     match batch.traces() {
         [trace] => Some(ChainKeys::of(trace)),
         _ => None,
@@ -237,7 +287,12 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
 
 /// Makes inputs that can be read only once readable twice.
 fn spooled(planned: Vec<Planned>) -> Result<Vec<Planned>, Error> {
-    let spool = |planned: Planned| Ok(Planned { input: planned.input.spooled()?, ..planned });
+    let spool = |planned: Planned| {
+        Ok(Planned {
+            input: planned.input.spooled()?,
+            ..planned
+        })
+    };
     planned.into_iter().map(spool).collect()
 }
 
@@ -283,7 +338,11 @@ pub(crate) fn nothing_left(ledger: &Ledger) -> Error {
     cause("traces filtered", &ledger.traces.filtered);
     cause("traces rejected", &ledger.traces.rejected);
     cause("traces unused", &ledger.traces.unused);
-    let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join("; ")) };
+    let causes = if causes.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", causes.join("; "))
+    };
     let message = format!(
         "nothing is left to write: {} records, {} traces, 0 examples{causes}; `--allow-empty` accepts that",
         ledger.records.read, ledger.traces.read

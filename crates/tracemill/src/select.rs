@@ -1,7 +1,7 @@
 //! Which of a trace's scores counts.
 
-use tracemill_model::{Score, Trace};
-use tracemill_pairs::ScoreSelection;
+use tracemill_model::{Score, Text, Trace};
+use tracemill_pairs::{ScoreSelection, ScoreValue};
 
 use crate::error::Error;
 use crate::ledger::Counts;
@@ -44,21 +44,23 @@ impl ScoreFilter {
 }
 
 fn selected(selection: &ScoreSelection, scores: &[Score<'_>]) -> Option<f64> {
-    let numbers = || scores.iter().map(Score::number);
-    match selection {
-        ScoreSelection::Name(name) => {
-            scores.iter().find(|score| score.name().is_some_and(|known| known == name.as_str()))?.number()
-        }
-        // One judgement that is missing makes the aggregate missing: it is never counted as zero, nor left out.
-        ScoreSelection::Mean => numbers().sum::<Option<f64>>().map(|sum| sum / scores.len() as f64),
-        ScoreSelection::Min => numbers().reduce(|a, b| Some(a?.min(b?))).flatten(),
-        ScoreSelection::Max => numbers().reduce(|a, b| Some(a?.max(b?))).flatten(),
-        _ => None,
-    }
+    let names: Vec<_> = scores
+        .iter()
+        .map(|score| score.name().map(Text::decode))
+        .collect();
+    let named = names
+        .iter()
+        .zip(scores)
+        .map(|(name, score)| (name.as_deref(), score.number()));
+    selection.apply(named).ok().map(ScoreValue::get)
 }
 
 fn ambiguous(scores: &[Score<'_>]) -> Error {
-    let name = |score: &Score<'_>| score.name().map_or("(unnamed)".to_owned(), |name| format!("`{name}`"));
+    let name = |score: &Score<'_>| {
+        score
+            .name()
+            .map_or("(unnamed)".to_owned(), |name| format!("`{name}`"))
+    };
     let names: Vec<_> = scores.iter().map(name).collect();
     Error::config(format!(
         "traces have several scores ({}); say which counts with `--score NAME`, or `--score mean`, `min` or `max`",

@@ -105,7 +105,10 @@ impl Work<'_> {
         batch: &mut Batch<'b>,
         done: &mut Done,
     ) -> Result<(), Error> {
-        if self.superseded.is_some_and(|superseded| superseded.contains(ordinal)) {
+        if self
+            .superseded
+            .is_some_and(|superseded| superseded.contains(ordinal))
+        {
             done.ledger.records.superseded += 1;
             return Ok(());
         }
@@ -138,15 +141,22 @@ impl Work<'_> {
             remedy: None,
         })?;
         let input = &self.inputs[record.input()];
-        input.source.decode(&input.context, text, batch).map_err(|error| Bad {
-            code: error.kind().code(),
-            message: error.to_string(),
-            remedy: None,
-        })
+        input
+            .source
+            .decode(&input.context, text, batch)
+            .map_err(|error| Bad {
+                code: error.kind().code(),
+                message: error.to_string(),
+                remedy: None,
+            })
     }
 
     pub(crate) fn trace(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
-        if !self.config.scores.keeps(trace, &mut done.ledger.traces.filtered)? {
+        if !self
+            .config
+            .scores
+            .keeps(trace, &mut done.ledger.traces.filtered)?
+        {
             return Ok(());
         }
         let start = done.bytes.len();
@@ -173,11 +183,14 @@ impl Work<'_> {
         for conversation in self.config.turns.of(trace) {
             done.scratch.clear();
             let example = Example::Conversation(conversation);
-            self.config.encoder.encode(&example, &mut done.scratch, &mut done.bytes).map_err(|error| Bad {
-                code: error.kind().code(),
-                message: error.to_string(),
-                remedy: None,
-            })?;
+            self.config
+                .encoder
+                .encode(&example, &mut done.scratch, &mut done.bytes)
+                .map_err(|error| Bad {
+                    code: error.kind().code(),
+                    message: error.to_string(),
+                    remedy: None,
+                })?;
             self.refuse_losses(&done.scratch.losses)?;
             done.tally.add(&done.scratch.losses);
             done.bytes.push(b'\n');
@@ -190,8 +203,13 @@ impl Work<'_> {
         if losses.is_empty() {
             return Ok(());
         }
-        let refused: Vec<_> = losses.iter().filter(|(loss, ..)| !self.config.allowed.contains(*loss)).collect();
-        let Some(&(first, _, message)) = refused.first() else { return Ok(()) };
+        let refused: Vec<_> = losses
+            .iter()
+            .filter(|(loss, ..)| !self.config.allowed.contains(*loss))
+            .collect();
+        let Some(&(first, _, message)) = refused.first() else {
+            return Ok(());
+        };
         let codes: Vec<_> = refused.iter().map(|(loss, ..)| loss.code()).collect();
         Err(Bad {
             code: first.code(),
@@ -208,9 +226,14 @@ impl Work<'_> {
     /// Fails the run, or notes the record and lets it go on.
     fn reject(&self, place: Place<'_>, bad: &Bad, done: &mut Done) -> Result<(), Error> {
         if self.config.on_error == OnError::Fail {
-            let remedy = bad.remedy.as_ref().map_or(String::new(), |remedy| format!("{remedy}, or "));
-            let message =
-                format!("{place}: {}\n  {remedy}go on without such records with `--on-error skip`", bad.message);
+            let remedy = bad
+                .remedy
+                .as_ref()
+                .map_or(String::new(), |remedy| format!("{remedy}, or "));
+            let message = format!(
+                "{place}: {}\n  {remedy}go on without such records with `--on-error skip`",
+                bad.message
+            );
             return Err(Error::new(ErrorKind::Record, message).with_code(bad.code));
         }
         if let (Rejects::Keep, Place::Record(record)) = (self.rejects, place) {

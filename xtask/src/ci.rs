@@ -133,7 +133,7 @@ fn alone(workspace: &Workspace) -> Result {
         for features in feature_sets(package) {
             cmd!(
                 shell,
-                "cargo clippy --package {name} --lib --bins --locked {features...} -- -D warnings"
+                "cargo clippy --package {name} --locked {features...} -- -D warnings"
             )
             .run()?;
         }

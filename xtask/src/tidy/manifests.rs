@@ -7,15 +7,8 @@ use super::Finding;
 use crate::Result;
 use crate::workspace::{Package, Workspace};
 
-/// Fields that a published crate states; the readme is stated by being there.
-const STATED: &[&str] = &[
-    "description",
-    "license",
-    "repository",
-    "readme",
-    "keywords",
-    "categories",
-];
+/// Fields that a published crate states; cargo finds the readme by itself.
+const STATED: &[&str] = &["description", "license", "repository", "keywords", "categories"];
 
 /// Files that a published crate takes with it.
 const BESIDE: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT", "README.md"];

@@ -107,10 +107,8 @@ impl<W: Write> Encoder<W> {
             #[cfg(feature = "gzip")]
             Some(Compression::Gzip) => {
                 // The header holds neither name nor time: the same input gives the same bytes.
-                Ok(Encoder::Gzip(flate2::write::GzEncoder::new(
-                    to,
-                    flate2::Compression::default(),
-                )))
+                let encoder = flate2::write::GzEncoder::new(to, flate2::Compression::default());
+                Ok(Encoder::Gzip(Box::new(encoder)))
             }
             #[cfg(feature = "zstd")]
             Some(Compression::Zstd) => zstd::Encoder::new(to, zstd::DEFAULT_COMPRESSION_LEVEL)

@@ -111,8 +111,8 @@ impl BlockReader {
         }
         while block.weight() < self.size.bytes() {
             match self.add_to(block) {
-                Ok(Fill::Block) => {}
-                Ok(Fill::End) => break,
+                Ok(Some(Progress::Ended)) => {}
+                Ok(Some(Progress::Full) | None) => break,
                 Err(failure) if block.has_items() => {
                     self.failure = Some(failure);
                     break;
@@ -123,13 +123,13 @@ impl BlockReader {
         Ok(if block.has_items() { Fill::Block } else { Fill::End })
     }
 
-    /// Adds from the current input or the next one, until the block is full or the input has ended.
-    fn add_to(&mut self, block: &mut Block) -> Result<Fill, Error> {
+    /// Adds from the current input or the next one; `None` if there is none.
+    fn add_to(&mut self, block: &mut Block) -> Result<Option<Progress>, Error> {
         let mut current = match self.current.take() {
             Some(current) => current,
             None => match self.inputs.next() {
                 Some((input, framing)) => self.open(&input, &framing)?,
-                None => return Ok(Fill::End),
+                None => return Ok(None),
             },
         };
         block.begin_input(current.ordinal, &current.name, current.pointer.as_ref());
@@ -147,7 +147,7 @@ impl BlockReader {
                 }
             }
         }
-        progress.map(|_| Fill::Block)
+        progress.map(Some)
     }
 
     fn open(&mut self, input: &Input, framing: &Framing) -> Result<Current, Error> {

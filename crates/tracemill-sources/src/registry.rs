@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::source::Source;
-use crate::tracemill;
+use crate::{openai_chat, tau_bench, tracemill};
 
 /// Everything the registry knows of one source.
 pub struct SourceInfo {
@@ -106,7 +106,7 @@ impl Eq for SourceInfo {}
 
 /// Every source, in the order of tables. A new one is one line here and one file beside this.
 pub fn sources() -> &'static [SourceInfo] {
-    static SOURCES: [SourceInfo; 1] = [tracemill::INFO];
+    static SOURCES: [SourceInfo; 3] = [tracemill::INFO, openai_chat::INFO, tau_bench::INFO];
     &SOURCES
 }
 

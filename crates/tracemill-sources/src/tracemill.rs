@@ -5,6 +5,7 @@ use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, RawJson, 
 
 use crate::detect::Evidence;
 use crate::head::Head;
+use crate::openai_chat;
 use crate::registry::{JSON, SourceInfo};
 use crate::source::{Batch, Context, Source};
 
@@ -37,7 +38,8 @@ impl Source for Tracemill {
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {
-        (is_plain(head)).then(|| Evidence::keys(&["/messages"]))
+        let plain = head.kind("/messages") == Some(Kind::Array) && openai_chat::evidence(head).is_none();
+        plain.then(|| Evidence::keys(&["/messages"]))
     }
 
     fn decode<'a>(
@@ -54,12 +56,6 @@ impl Source for Tracemill {
         batch.push(trace);
         Ok(())
     }
-}
-
-/// Whether the records hold their messages themselves, with no answer outside them.
-fn is_plain(head: &Head) -> bool {
-    let answer = head.has("/response/choices/0/message");
-    head.kind("/messages") == Some(Kind::Array) && !answer
 }
 
 /// Whether a response still holds the answer. (Traces of `openai-chat` keep the rest of the response.)

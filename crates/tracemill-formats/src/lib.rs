@@ -4,8 +4,10 @@
 mod capability;
 mod encoder;
 mod loss;
+mod openai;
 mod options;
 mod registry;
+mod shared;
 mod spec;
 
 pub use capability::{Capability, Feature, Holds};

@@ -7,6 +7,7 @@ use tracemill_model::Shape;
 use crate::capability::Capability;
 use crate::encoder::Encoder;
 use crate::loss::Loss;
+use crate::openai;
 use crate::options::EncodeOptions;
 use crate::spec::{FormatSpec, SpecError};
 
@@ -145,7 +146,7 @@ impl FormatSpec {
 
 /// Every format, in the order of tables. A new one is one line here and one file beside this.
 pub fn formats() -> &'static [Format] {
-    static FORMATS: [Format; 0] = [];
+    static FORMATS: [Format; 1] = [openai::FORMAT];
     &FORMATS
 }
 

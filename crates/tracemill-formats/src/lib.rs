@@ -3,12 +3,14 @@
 
 mod capability;
 mod encoder;
+mod hf;
 mod loss;
 mod openai;
 mod options;
 mod registry;
 mod shared;
 mod spec;
+mod tracemill;
 
 pub use capability::{Capability, Feature, Holds};
 pub use encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};

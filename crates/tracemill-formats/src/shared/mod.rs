@@ -15,25 +15,30 @@ use tracemill_model::{Conversation, Example};
 
 use crate::encoder::{EncodeError, EncodeErrorKind};
 
+/// The conversation that an example is.
+pub(crate) fn any_conversation<'e>(example: &Example<'e>) -> Result<Conversation<'e>, EncodeError> {
+    match example {
+        Example::Conversation(conversation) => Ok(*conversation),
+        other => {
+            let text = format!("this format takes conversations, not a {}", other.shape().name());
+            Err(EncodeError::new(EncodeErrorKind::Shape, text))
+        }
+    }
+}
+
 /// The conversation that an example is, if there is something to learn in it.
 pub(crate) fn conversation<'e>(example: &Example<'e>) -> Result<Conversation<'e>, EncodeError> {
-    let Example::Conversation(conversation) = example else {
-        let text = format!(
-            "this format takes conversations, not a {}",
-            example.shape().name()
-        );
-        return Err(EncodeError::new(EncodeErrorKind::Shape, text));
-    };
-    let messages = conversation.messages();
-    if messages.is_empty() {
+    let conversation = any_conversation(example)?;
+    let count = conversation.messages().len();
+    if count == 0 {
         return Err(EncodeError::new(
             EncodeErrorKind::NoMessages,
             "there is no message",
         ));
     }
-    if !(0..messages.len()).any(|index| conversation.is_target(index)) {
+    if !(0..count).any(|index| conversation.is_target(index)) {
         let text = "there is no assistant turn to learn";
         return Err(EncodeError::new(EncodeErrorKind::NoTarget, text));
     }
-    Ok(*conversation)
+    Ok(conversation)
 }

@@ -1,6 +1,6 @@
 //! Content as one text.
 
-use tracemill_model::{Content, JsonString, Part};
+use tracemill_model::{Content, JsonString, Part, Text};
 
 use crate::loss::{Loss, Losses};
 use crate::shared::account;
@@ -39,13 +39,17 @@ fn append_parts(parts: &[Part<'_>], index: usize, s: &mut JsonString<'_, '_>, lo
     }
 }
 
-/// Notes what has no place in a text, for content that is left out as a whole but for its text.
+/// Whether [`append`] would append nothing.
 pub(crate) fn is_empty(content: &Content<'_>) -> bool {
     match content {
-        Content::Parts(parts) => parts
-            .iter()
-            .filter_map(Part::as_text)
-            .all(tracemill_model::Text::is_empty),
+        Content::Parts(parts) => parts.iter().filter_map(Part::as_text).all(Text::is_empty),
         other => other.is_empty(),
+    }
+}
+
+/// Notes the parts that are left out together with the text beside them.
+pub(crate) fn note_parts(content: &Content<'_>, index: usize, losses: &mut Losses) {
+    for part in content.parts().iter().filter(|part| part.as_text().is_none()) {
+        account::part(part, index, losses);
     }
 }

@@ -9,6 +9,7 @@ mod openai;
 mod options;
 mod registry;
 mod shared;
+mod sharegpt;
 mod spec;
 mod tracemill;
 

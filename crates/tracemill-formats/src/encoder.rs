@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use tracemill_model::json::EmbeddedJson;
 use tracemill_model::{Example, Links, Shape};
 
 use crate::loss::{Loss, Losses};
+use crate::shared::ids::CallIds;
 
 /// One training format, configured.
 ///
@@ -38,10 +40,12 @@ pub struct Scratch {
     pub losses: Losses,
     /// Which result answers which call.
     pub links: Links,
-    /// Decoded text, where something has to be looked into.
-    pub text: String,
+    /// For looking into texts that should be JSON.
+    pub embedded: EmbeddedJson,
     /// JSON that becomes part of a string.
     pub json: Vec<u8>,
+    /// Ids for calls that have none.
+    pub(crate) ids: CallIds,
 }
 
 impl Scratch {
@@ -75,6 +79,8 @@ pub struct EncodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum EncodeErrorKind {
+    /// The example is of a shape that the format does not take.
+    Shape,
     /// There is no message at all.
     NoMessages,
     /// There is no assistant turn to learn.
@@ -95,7 +101,8 @@ pub enum EncodeErrorKind {
 
 impl EncodeErrorKind {
     /// Every kind, in the order of the ledger.
-    pub const ALL: [EncodeErrorKind; 8] = [
+    pub const ALL: [EncodeErrorKind; 9] = [
+        EncodeErrorKind::Shape,
         EncodeErrorKind::NoMessages,
         EncodeErrorKind::NoTarget,
         EncodeErrorKind::Order,
@@ -109,6 +116,7 @@ impl EncodeErrorKind {
     /// The stable code under which the ledger and the reject file name this kind.
     pub fn code(self) -> &'static str {
         match self {
+            EncodeErrorKind::Shape => "shape",
             EncodeErrorKind::NoMessages => "no-messages",
             EncodeErrorKind::NoTarget => "no-target",
             EncodeErrorKind::Order => "order",

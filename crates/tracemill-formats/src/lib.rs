@@ -3,10 +3,15 @@
 
 mod capability;
 mod encoder;
+mod hf;
 mod loss;
+mod openai;
 mod options;
 mod registry;
+mod shared;
+mod sharegpt;
 mod spec;
+mod tracemill;
 
 pub use capability::{Capability, Feature, Holds};
 pub use encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};

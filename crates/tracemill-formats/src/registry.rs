@@ -9,6 +9,7 @@ use crate::encoder::Encoder;
 use crate::loss::Loss;
 use crate::options::EncodeOptions;
 use crate::spec::{FormatSpec, SpecError};
+use crate::{hf, openai, sharegpt, tracemill};
 
 /// Makes an encoder from a valid spec; fails only where an option asks for what the format has no place for.
 pub(crate) type Make = fn(&FormatSpec, &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError>;
@@ -145,7 +146,7 @@ impl FormatSpec {
 
 /// Every format, in the order of tables. A new one is one line here and one file beside this.
 pub fn formats() -> &'static [Format] {
-    static FORMATS: [Format; 0] = [];
+    static FORMATS: [Format; 4] = [openai::FORMAT, hf::FORMAT, sharegpt::FORMAT, tracemill::FORMAT];
     &FORMATS
 }
 

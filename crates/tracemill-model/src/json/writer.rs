@@ -90,15 +90,7 @@ impl<'b> JsonWriter<'b> {
     /// Writes an integer.
     pub fn number(&mut self, number: u64) -> &mut Self {
         self.separate();
-        let mut digits = [0u8; 20];
-        let mut at = digits.len();
-        let mut rest = number;
-        while rest > 0 || at == digits.len() {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        self.out.extend_from_slice(&digits[at..]);
+        push_number(number, self.out);
         self.comma = true;
         self
     }
@@ -195,6 +187,12 @@ impl JsonString<'_, '_> {
         self
     }
 
+    /// Appends the digits of an integer.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        push_number(number, self.writer.out);
+        self
+    }
+
     /// Appends a JSON value as text: JSON inside a string.
     pub fn json(&mut self, raw: &RawJson<'_>) -> &mut Self {
         self.canonical_json(raw.as_str())
@@ -226,6 +224,18 @@ impl JsonString<'_, '_> {
         escape_canonical(json.as_bytes(), self.writer.out);
         self
     }
+}
+
+fn push_number(number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = number;
+    while rest > 0 || at == digits.len() {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// Canonical JSON holds no control characters and none of the three separators, so only quotes and backslashes need

@@ -40,8 +40,12 @@ fn manual() -> Result<ExitCode, failure::Failure> {
     let mut root = Cli::command();
     root.build();
     let mut page = Vec::new();
-    for command in std::iter::once(&root).chain(root.get_subcommands().filter(|command| !command.is_hide_set())) {
-        clap_mangen::Man::new(command.clone()).render(&mut page).map_err(failure::Failure::print)?;
+    for command in
+        std::iter::once(&root).chain(root.get_subcommands().filter(|command| !command.is_hide_set()))
+    {
+        clap_mangen::Man::new(command.clone())
+            .render(&mut page)
+            .map_err(failure::Failure::print)?;
     }
     list::print(&page)
 }

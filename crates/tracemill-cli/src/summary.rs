@@ -38,17 +38,21 @@ pub(crate) fn print(ledger: &Ledger) {
     }
 }
 
-/// The sources the inputs were read as, each once, in order.
+/// The sources the inputs were read as, each once, in order, with what they were detected by.
 fn sources(ledger: &Ledger) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for input in &ledger.inputs {
-        if !input.source.is_empty() && !names.contains(&input.source.as_str()) {
-            names.push(&input.source);
+    let mut names: Vec<String> = Vec::new();
+    for input in ledger.inputs.iter().filter(|input| !input.source.is_empty()) {
+        let name = match &input.evidence {
+            Some(evidence) => format!("`{}` by {evidence}", input.source),
+            None => format!("`{}`", input.source),
+        };
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     if names.is_empty() {
         "empty".to_owned()
     } else {
-        format!("`{}`", names.join("`, `"))
+        names.join("; ")
     }
 }

@@ -112,6 +112,8 @@ pub struct InputEntry {
     pub path: String,
     /// The name of the source.
     pub source: String,
+    /// What it was detected by; `None` if it was named.
+    pub evidence: Option<String>,
     /// Its records.
     pub records: u64,
     /// Its bytes, before decompression.
@@ -237,6 +239,9 @@ impl Ledger {
             w.begin_object();
             w.key("path").str(&input.path);
             w.key("source").str(&input.source);
+            if let Some(evidence) = &input.evidence {
+                w.key("detected_by").str(evidence);
+            }
             w.key("records").number(input.records);
             w.key("bytes").number(input.bytes);
             w.end_object();

@@ -300,12 +300,14 @@ fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEnt
     let read = planned.iter().zip(counts).map(|(planned, &records)| InputEntry {
         path: planned.input.name().to_owned(),
         source: planned.source.name().to_owned(),
+        evidence: planned.evidence.clone(),
         records,
         bytes: planned.input.byte_len().unwrap_or(0),
     });
     let empty = empty.iter().map(|input| InputEntry {
         path: input.name().to_owned(),
         source: String::new(),
+        evidence: None,
         records: 0,
         bytes: input.byte_len().unwrap_or(0),
     });

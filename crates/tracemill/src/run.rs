@@ -280,8 +280,9 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
         .decode(&planned.context, record.text().ok()?, &mut batch)
         .ok()?;
     match batch.traces() {
-        [trace] => Some(ChainKeys::of(trace)),
-        _ => None,
+        [] => None,
+        [only] => Some(ChainKeys::of(only)),
+        [first, ..] => Some(ChainKeys::of_several(first)),
     }
 }
 

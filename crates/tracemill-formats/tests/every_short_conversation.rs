@@ -183,7 +183,7 @@ fn check_hf(record: &Value, lossless: bool) {
 /// What `converter.py` of LLaMA-Factory checks, and that calls are JSON with as many results behind them.
 fn check_sharegpt(record: &Value) {
     let turns = record["conversations"].as_array().unwrap();
-    assert!(!turns.is_empty() && turns.len() % 2 == 0, "{record}");
+    assert!(!turns.is_empty() && turns.len().is_multiple_of(2), "{record}");
     let mut calls = 0;
     for (index, turn) in turns.iter().enumerate() {
         let (from, value) = (turn["from"].as_str().unwrap(), turn["value"].as_str().unwrap());

@@ -2,12 +2,16 @@
 
 mod expand;
 mod once;
+mod patient;
 
 pub use expand::expand;
+pub(crate) use patient::GivenUp;
 
 use crate::compression::{self, Compression};
 use crate::error::Error;
+use crate::pipeline::Cancel;
 use once::Once;
+use patient::Patient;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -129,6 +133,18 @@ impl Input {
         self.byte_len().is_some()
     }
 
+    /// Lets a cancelled run stop waiting for this input.
+    ///
+    /// Standard input, and any other reader, may say nothing for ever; such an input is read on a thread of its own
+    /// from now on, and a reading that waits ends when `cancel` is asked for.
+    #[must_use]
+    pub fn with_cancel(self, cancel: &Cancel) -> Self {
+        if let Content::Once(once) = &self.content {
+            once.wrap(|reader| Box::new(Patient::new(reader, cancel)));
+        }
+        self
+    }
+
     /// The same input, readable as often as wanted: one that is read once is copied to a temporary file first, which is
     /// gone with the last clone of what this gives.
     ///
@@ -143,7 +159,10 @@ impl Input {
         let failed = |source| Error::writing("the temporary copy of standard input", source);
         let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
         io::copy(&mut stream, file.as_file_mut()).map_err(failed)?;
-        Ok(Input { content: Content::Spool(Arc::new(file.into_temp_path())), ..self })
+        Ok(Input {
+            content: Content::Spool(Arc::new(file.into_temp_path())),
+            ..self
+        })
     }
 
     /// Whether its name announces a compression.

@@ -7,6 +7,8 @@ pub(crate) mod arguments;
 pub(crate) mod ids;
 pub(crate) mod metadata;
 pub(crate) mod reasoning;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod tools;

@@ -6,6 +6,7 @@
 
 mod canonical;
 mod cursor;
+mod escape;
 mod raw;
 mod scan;
 mod text;

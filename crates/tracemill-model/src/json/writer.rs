@@ -1,4 +1,4 @@
-use super::{RawJson, Text, scan};
+use super::{RawJson, Text, canonical, scan};
 
 /// Appends JSON to a buffer: keys as literals in the order they are written, commas as needed.
 ///
@@ -187,13 +187,7 @@ impl JsonString<'_, '_> {
 
     /// Appends ordinary characters, escaping what needs it.
     pub fn push(&mut self, decoded: &str) -> &mut Self {
-        if scan::special(decoded.as_bytes(), 0) == decoded.len() && decoded.is_ascii() {
-            self.writer.out.extend_from_slice(decoded.as_bytes());
-        } else {
-            self.writer
-                .out
-                .extend_from_slice(Text::new(decoded).body().as_bytes());
-        }
+        canonical::escape_into(decoded, self.writer.out);
         self
     }
 
@@ -235,7 +229,7 @@ impl JsonString<'_, '_> {
 fn escape_canonical(json: &[u8], out: &mut Vec<u8>) {
     let mut clean = 0;
     loop {
-        let at = scan::special(json, clean);
+        let at = scan::special(json, clean).at;
         out.extend_from_slice(&json[clean..at]);
         match json.get(at) {
             Some(&byte) => out.extend_from_slice(&[b'\\', byte]),

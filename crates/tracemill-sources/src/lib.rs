@@ -67,7 +67,6 @@
 
 mod chain;
 mod detect;
-mod digest;
 mod head;
 mod openai_chat;
 mod record;

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, MetadataMode, Scratch, formats};
+use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, MetadataMode, Omission, Scratch, formats};
 use tracemill_model::{Conversation, Example, Trace, Turns};
 
 struct Case {
@@ -214,7 +214,7 @@ fn encode_one(
         )
         .unwrap();
     }
-    let omitted: Vec<_> = scratch.losses.omitted().map(|omission| omission.code()).collect();
+    let omitted: Vec<_> = scratch.losses.omitted().map(Omission::code).collect();
     if !omitted.is_empty() {
         writeln!(account, "  left out: {}", omitted.join(", ")).unwrap();
     }

@@ -57,19 +57,36 @@
 //! everything about it, and one line in the registry.
 #![forbid(unsafe_code)]
 
+mod axolotl_preference;
 mod capability;
+mod companion;
 mod encoder;
+mod fireworks_dpo;
+mod gemini_preference;
 mod hf;
 mod loss;
+mod ms_swift_preference;
+mod nat_trajectory;
+mod nemo_dpo;
+mod nemo_rl;
 mod openai;
+mod openai_preference;
+mod openrlhf;
 mod options;
 mod registry;
 mod shared;
 mod sharegpt;
+mod sharegpt_kto;
+mod sharegpt_preference;
 mod spec;
+mod together_preference;
 mod tracemill;
+mod trl_kto;
+mod trl_preference;
+mod trl_reward;
 
 pub use capability::{Capability, Feature, Holds};
+pub use companion::{Columns, Companion};
 pub use encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 pub use loss::{Loss, Losses, Omission};
 pub use options::{EncodeOptions, MetadataMode, ReasoningMode};

@@ -499,7 +499,7 @@ fn is_refusal(raw: &RawJson<'_>) -> bool {
         && raw.get("refusal").is_some_and(is_text)
 }
 
-fn check_tool_names(trace: &Trace<'_>) -> Result<(), EncodeError> {
+pub(crate) fn check_tool_names(trace: &Trace<'_>) -> Result<(), EncodeError> {
     let functions = trace
         .tools()
         .unwrap_or_default()

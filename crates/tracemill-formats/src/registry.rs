@@ -9,7 +9,11 @@ use crate::encoder::Encoder;
 use crate::loss::Loss;
 use crate::options::EncodeOptions;
 use crate::spec::{FormatSpec, SpecError};
-use crate::{hf, openai, sharegpt, tracemill};
+use crate::{
+    axolotl_preference, fireworks_dpo, gemini_preference, hf, ms_swift_preference, nat_trajectory, nemo_dpo,
+    nemo_rl, openai, openai_preference, openrlhf, sharegpt, sharegpt_kto, sharegpt_preference,
+    together_preference, tracemill, trl_kto, trl_preference, trl_reward,
+};
 
 /// Makes an encoder from a valid spec; fails only where an option asks for what the format has no place for.
 pub(crate) type Make = fn(&FormatSpec, &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError>;
@@ -153,7 +157,27 @@ impl FormatSpec {
 /// ```
 pub fn formats() -> &'static [Format] {
     // A new format is one line here and one file beside this.
-    static FORMATS: [Format; 4] = [openai::FORMAT, hf::FORMAT, sharegpt::FORMAT, tracemill::FORMAT];
+    static FORMATS: [Format; 19] = [
+        openai::FORMAT,
+        hf::FORMAT,
+        sharegpt::FORMAT,
+        tracemill::FORMAT,
+        trl_preference::FORMAT,
+        trl_kto::FORMAT,
+        trl_reward::FORMAT,
+        openai_preference::FORMAT,
+        together_preference::FORMAT,
+        fireworks_dpo::FORMAT,
+        sharegpt_preference::FORMAT,
+        sharegpt_kto::FORMAT,
+        nemo_dpo::FORMAT,
+        nat_trajectory::FORMAT,
+        nemo_rl::FORMAT,
+        openrlhf::FORMAT,
+        axolotl_preference::FORMAT,
+        ms_swift_preference::FORMAT,
+        gemini_preference::FORMAT,
+    ];
     &FORMATS
 }
 
@@ -191,7 +215,11 @@ mod tests {
             assert_eq!(codes.len(), format.rules().len(), "{format:?}");
             assert!(format.losses().is_sorted() && format.extensions().is_sorted_by_key(|it| it.name));
             let example: serde_json::Value = serde_json::from_str(format.example()).unwrap();
-            assert!(example.is_object(), "{format:?}");
+            let is_list = format.name() == "nat-trajectory";
+            assert!(
+                example.is_object() || (is_list && example.is_array()),
+                "{format:?}"
+            );
         }
     }
 
@@ -203,7 +231,13 @@ mod tests {
             let spec = FormatSpec::of(format);
             let encoder = spec.encoder(&EncodeOptions::default()).unwrap();
             assert_eq!(encoder.name(), format.name());
-            for shape in [Shape::Conversation, Shape::Prompt] {
+            for shape in [
+                Shape::Conversation,
+                Shape::Preference,
+                Shape::Labelled,
+                Shape::Ranked,
+                Shape::Prompt,
+            ] {
                 assert_eq!(
                     encoder.accepts(shape),
                     format.shapes().contains(&shape),

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch, formats};
-use tracemill_model::{Conversation, Example, Trace, Turns};
+use tracemill_model::{Conversation, Example, Shape, Trace, Turns};
 
 /// Messages whose order matters. `#` becomes the place of the message, so that every text is found again.
 const ORDER: &[&str] = &[
@@ -79,6 +79,7 @@ fn encoders() -> Vec<Box<dyn Encoder>> {
     let options = EncodeOptions::default();
     let mut encoders: Vec<_> = formats()
         .iter()
+        .filter(|format| format.shapes().contains(&Shape::Conversation))
         .map(|format| FormatSpec::of(format).encoder(&options).unwrap())
         .collect();
     let spec: FormatSpec = "hf+prompt-completion".parse().unwrap();

@@ -56,7 +56,11 @@ impl<'a> TextPart<'a> {
             }
             _ => extra.read(cursor, key),
         })?;
-        if text.is_none() && extra.get("value").is_some_and(|value| value.kind() == Kind::String) {
+        if text.is_none()
+            && extra
+                .get("value")
+                .is_some_and(|value| value.kind() == Kind::String)
+        {
             text = extra.remove("value").and_then(|value| value.into_text().ok());
         }
         if text.is_none() {

@@ -303,10 +303,20 @@ impl Ledger {
 }
 
 /// Losses and omissions of one block, in arrays: they are counted for every example.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct LossTally {
     losses: [u64; Loss::ALL.len()],
     omitted: [u64; Omission::ALL.len()],
+}
+
+// By hand: arrays of more than 32 elements have no default.
+impl Default for LossTally {
+    fn default() -> Self {
+        LossTally {
+            losses: [0; Loss::ALL.len()],
+            omitted: [0; Omission::ALL.len()],
+        }
+    }
 }
 
 impl LossTally {

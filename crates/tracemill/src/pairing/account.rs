@@ -82,7 +82,7 @@ impl Account {
         let mut used = vec![false; group.fates.len()];
         let mut late = vec![None; group.fates.len()];
         for &(reason, sides) in &group.withdrawn {
-            sides.map(|side| late[side] = Some(reason));
+            note(&mut late, sides, Some(reason));
         }
         let mut written = 0;
         for piece in &group.pieces {
@@ -90,10 +90,10 @@ impl Account {
             let lost = losses.next();
             if let Some(reason) = self.drops(group.ordinal, piece) {
                 group.counts.withdraw(reason, 1);
-                sides.map(|side| late[side] = Some(reason));
+                note(&mut late, sides, Some(reason));
                 continue;
             }
-            sides.map(|side| used[side] = true);
+            note(&mut used, sides, true);
             written += 1;
             if let Some(lost) = lost {
                 tally.add(&lost);
@@ -128,6 +128,12 @@ impl Account {
             Choice::Drawn(sample) if sample.keeps(ordinal, piece.chosen, piece.rejected) => None,
             Choice::Drawn(_) => Some(SkipReason::OverMaxPairs),
         }
+    }
+}
+
+fn note<T: Copy>(notes: &mut [T], sides: [usize; 2], what: T) {
+    for side in sides {
+        notes[side] = what;
     }
 }
 

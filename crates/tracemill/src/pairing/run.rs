@@ -152,7 +152,11 @@ impl Mill {
                 task.end += 1;
             }
             next = task.end;
-            Ok(if task.is_empty() { Fill::End } else { Fill::Block })
+            Ok(if task.start == task.end {
+                Fill::End
+            } else {
+                Fill::Block
+            })
         };
         let mut out = Vec::new();
         let take = |done: &mut GroupsDone| -> Result<(), Error> {

@@ -74,6 +74,34 @@ fn a_failure_in_the_head_of_a_pipe_comes_in_its_place() {
 }
 
 #[test]
+fn the_head_of_a_damaged_file_is_what_can_be_read() {
+    if cfg!(feature = "gzip") {
+        // A stored block that announces five bytes and holds three.
+        let cut = *b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01\x05\0\xfa\xffabc";
+        assert_eq!(
+            Input::bytes("a.gz", cut)
+                .head(10)
+                .expect("what comes before the cut"),
+            b"abc"
+        );
+        let error = Input::bytes("a.gz", *b"\x1f\x8b")
+            .head(10)
+            .expect_err("there is nothing to see");
+        assert_eq!(error.kind(), ErrorKind::Decompress);
+    }
+}
+
+#[test]
+fn standard_input_is_one_input_however_often_it_is_named() {
+    let inputs = expand(&["-", "-"], |_| true).expect("nothing is looked for");
+    inputs[0].open().expect("the first may read it");
+    assert_eq!(
+        inputs[1].open().map_err(|error| error.kind()).err(),
+        Some(ErrorKind::Unsupported)
+    );
+}
+
+#[test]
 fn a_meter_counts_what_is_read() {
     let meter = Meter::default();
     let first = Input::bytes("a", *b"12345").metered(&meter);
@@ -100,6 +128,12 @@ fn what_cannot_be_opened_is_told() {
     assert_eq!(Input::path(folder.path()).byte_len(), None);
 }
 
+fn is_jsonl(name: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "jsonl")
+}
+
 fn touch(folder: &Path, names: &[&str]) {
     for name in names {
         let path = folder.join(name);
@@ -110,7 +144,7 @@ fn touch(folder: &Path, names: &[&str]) {
 
 fn found(folder: &Path, names: &[&str]) -> Vec<String> {
     let paths: Vec<_> = names.iter().map(|name| folder.join(name)).collect();
-    let inputs = expand(&paths, |name| name.ends_with(".jsonl")).expect("something is found");
+    let inputs = expand(&paths, is_jsonl).expect("something is found");
     let below = |input: &Input| {
         let path = input
             .as_path()
@@ -156,7 +190,7 @@ fn folders_become_their_files_in_the_order_of_bytes() {
 fn a_folder_without_fitting_files_is_told() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     touch(folder.path(), &["a.txt"]);
-    let error = expand(&[folder.path()], |name| name.ends_with(".jsonl")).expect_err("nothing fits");
+    let error = expand(&[folder.path()], is_jsonl).expect_err("nothing fits");
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(
         error.to_string().contains("holds no file with a fitting name"),
@@ -181,6 +215,6 @@ fn links_in_folders_are_followed_but_not_in_circles() {
         ["d/a.jsonl", "d/linked/b.jsonl", "d/up/elsewhere/b.jsonl"]
     );
     symlink("nowhere.jsonl", d.join("broken.jsonl")).expect("it can be linked");
-    let error = expand(&[&d], |name| name.ends_with(".jsonl")).expect_err("a wanted file is not there");
+    let error = expand(&[&d], is_jsonl).expect_err("a wanted file is not there");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }

@@ -231,7 +231,8 @@ impl Input {
 
     /// The first `limit` bytes after decompression, or all if there are fewer.
     ///
-    /// What a pipe or standard input gave is kept and comes again when it is opened.
+    /// What a pipe or standard input gave is kept and comes again when it is opened. A failure to read after some bytes
+    /// is left to the reading of the whole, which knows the place.
     ///
     /// # Errors
     ///
@@ -241,10 +242,15 @@ impl Input {
             return once.head(limit, self);
         }
         let mut head = Vec::new();
-        let stream = self.stream(None)?;
-        let read = stream.reader.take(limit as u64).read_to_end(&mut head);
-        read.map_err(|source| compression::read_error(self.compression(), &self.name, source))?;
-        Ok(head)
+        let read = self
+            .stream(None)?
+            .reader
+            .take(limit as u64)
+            .read_to_end(&mut head);
+        match read {
+            Err(source) if head.is_empty() => Err(self.read_error(source)),
+            _ => Ok(head),
+        }
     }
 
     /// Opens it for reading from the start, decompressing by suffix.

@@ -147,7 +147,7 @@ proptest! {
 
 proptest! {
     // Every case is as many readings as the document has bytes.
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn a_cut_document_gives_the_records_before_the_cut((_, pointer, document) in document()) {

@@ -6,8 +6,8 @@ use super::structure::{Step, Structure};
 use crate::error::{Error, ErrorKind};
 use crate::framing::Stream;
 
-/// How much is read and scanned at once.
-const BUFFER: usize = 128 << 10;
+/// How much is read and scanned at once: few system calls, and still in the cache when it is copied to a block.
+const BUFFER: usize = 64 << 10;
 /// Keys are kept up to this length, to be compared and shown.
 const LONGEST_KEY: usize = 4 << 10;
 /// How many keys a message lists.

@@ -78,6 +78,16 @@ pub(crate) struct ConvertArgs {
     /// How many records one trace makes
     #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Examples")]
     pub(crate) turns: TurnsArg,
+
+    /// For formats of unpaired preferences: an answer is good if its score is at least X
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        conflicts_with = "turns",
+        help_heading = "Examples"
+    )]
+    pub(crate) label_threshold: Option<f64>,
 }
 
 const PAIRS_EXAMPLES: &str = "\

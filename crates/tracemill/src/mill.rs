@@ -42,7 +42,7 @@ pub struct Mill {
 pub(crate) struct Config {
     pub(crate) encoder: Box<dyn Encoder>,
     pub(crate) source: Option<Arc<dyn Source>>,
-    pub(crate) turns: Turns,
+    pub(crate) examples: Examples,
     pub(crate) on_error: OnError,
     pub(crate) allowed: AllowedLosses,
     pub(crate) empty: WhenEmpty,
@@ -53,6 +53,19 @@ pub(crate) struct Config {
     pub(crate) threads: Threads,
     pub(crate) record_limit: RecordLimit,
     pub(crate) limits: Limits,
+}
+
+/// Which examples traces make, where they are not paired.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Examples {
+    Conversations(Turns),
+    Labelled { threshold: f64 },
+}
+
+impl Default for Examples {
+    fn default() -> Self {
+        Examples::Conversations(Turns::Whole)
+    }
 }
 
 /// What it means that nothing is left to write.
@@ -82,7 +95,7 @@ pub struct MillBuilder {
     encoder: Option<EncoderChoice>,
     options: EncodeOptions,
     source: Option<Arc<dyn Source>>,
-    turns: Turns,
+    examples: Examples,
     on_error: OnError,
     allowed: AllowedLosses,
     empty: WhenEmpty,
@@ -163,7 +176,14 @@ impl MillBuilder {
 
     /// Sets how many examples one trace makes: one, unless set.
     pub fn turns(&mut self, turns: Turns) -> &mut Self {
-        self.turns = turns;
+        self.examples = Examples::Conversations(turns);
+        self
+    }
+
+    /// Makes a labelled example of each trace, for unpaired preferences: its last assistant turn is good if the score that
+    /// counts is at least `threshold`.
+    pub fn label(&mut self, threshold: f64) -> &mut Self {
+        self.examples = Examples::Labelled { threshold };
         self
     }
 
@@ -262,11 +282,14 @@ impl MillBuilder {
         if self.scores.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
         }
+        if matches!(self.examples, Examples::Labelled { threshold } if threshold.is_nan()) {
+            return Err(Error::config("the threshold of labels is not a number"));
+        }
         Ok(Mill {
             config: Arc::new(Config {
                 encoder,
                 source: self.source.clone(),
-                turns: self.turns,
+                examples: self.examples,
                 on_error: self.on_error,
                 allowed: self.allowed.clone(),
                 empty: self.empty,
@@ -282,9 +305,10 @@ impl MillBuilder {
     }
 
     fn check_shape(&self, encoder: &dyn Encoder) -> Result<(), Error> {
-        let (shape, remedy) = match &self.pairing {
-            None => (Shape::Conversation, "`tracemill pairs` makes pairs for it"),
-            Some(_) => (Shape::Preference, "`tracemill convert` writes it"),
+        let (shape, noun) = match (&self.pairing, self.examples) {
+            (Some(_), _) => (Shape::Preference, "preference pairs"),
+            (None, Examples::Labelled { .. }) => (Shape::Labelled, "labelled examples"),
+            (None, Examples::Conversations(_)) => (Shape::Conversation, "conversations"),
         };
         if self.pairing.is_some() && self.scores.min.is_some() {
             return Err(Error::config(
@@ -295,11 +319,18 @@ impl MillBuilder {
         if encoder.accepts(shape) {
             return Ok(());
         }
-        let noun = if shape == Shape::Preference {
-            "preference pairs"
-        } else {
-            "conversations"
-        };
+        let remedy = [
+            (Shape::Conversation, "`tracemill convert` writes it"),
+            (Shape::Preference, "`tracemill pairs` makes pairs for it"),
+            (
+                Shape::Labelled,
+                "`tracemill convert --label-threshold` makes labelled examples for it",
+            ),
+        ];
+        let remedy = remedy
+            .iter()
+            .find(|(shape, _)| encoder.accepts(*shape))
+            .map_or("", |(_, remedy)| remedy);
         Err(Error::config(format!(
             "format `{}` takes no {noun}; {remedy}",
             encoder.name()

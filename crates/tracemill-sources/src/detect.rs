@@ -27,11 +27,10 @@ impl Evidence {
 
     /// The keys at these JSON pointers.
     pub fn keys(pointers: &[&str]) -> Self {
-        let noun = if pointers.len() == 1 { "key" } else { "keys" };
         let names = pointers
             .iter()
             .map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
-        Evidence(format!("{noun} {}", quoted(names)))
+        Evidence(keys(names))
     }
 }
 
@@ -115,7 +114,7 @@ impl fmt::Display for Seen {
             Some(Kind::Object) if self.keys.is_empty() => write!(f, "{records} has no keys")?,
             Some(Kind::Object) => {
                 let shown = self.keys.iter().take(KEYS_SHOWN);
-                write!(f, "{records} has the keys {}", quoted(shown))?;
+                write!(f, "{records} has the {}", keys(shown))?;
                 let more = self.keys.len().saturating_sub(KEYS_SHOWN);
                 if more > 0 {
                     write!(f, " and {more} more")?;
@@ -206,8 +205,9 @@ fn may_hold(head: &Head, pointer: &str) -> bool {
     }
 }
 
-/// Names in backticks, with commas.
-fn quoted(names: impl IntoIterator<Item = impl fmt::Display>) -> String {
+/// The word and the names, in backticks.
+fn keys(names: impl IntoIterator<Item = impl fmt::Display>) -> String {
     let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
+    let noun = if names.len() == 1 { "key" } else { "keys" };
+    format!("{noun} {}", names.join(", "))
 }

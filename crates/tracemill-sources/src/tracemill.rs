@@ -38,8 +38,8 @@ impl Source for Tracemill {
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {
-        let plain = head.kind("/messages") == Some(Kind::Array) && openai_chat::evidence(head).is_none();
-        plain.then(|| Evidence::keys(&["/messages"]))
+        let log = openai_chat::evidence(head).is_some();
+        (has_messages(head) && !log).then(|| Evidence::keys(&["/messages"]))
     }
 
     fn decode<'a>(
@@ -56,6 +56,12 @@ impl Source for Tracemill {
         batch.push(trace);
         Ok(())
     }
+}
+
+/// Whether there are messages that say who speaks: sessions of some programs have `messages` of another shape.
+fn has_messages(head: &Head) -> bool {
+    let other = head.has("/messages/0") && !head.has("/messages/0/role") && head.is_whole_record();
+    head.kind("/messages") == Some(Kind::Array) && !other
 }
 
 /// Whether a response still holds the answer. (Traces of `openai-chat` keep the rest of the response.)

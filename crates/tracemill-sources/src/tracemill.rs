@@ -17,7 +17,9 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             conversation under `messages`. Fields that a trace does not name are kept. A record with a `response` \
             beside its `messages` is a log and read by `openai-chat`.",
     skips: &[],
-    make: || Box::new(Tracemill),
+    notes: &[],
+    options: &[],
+    make: |_| Box::new(Tracemill),
 };
 
 /// The canonical trace, and any record with `messages`.

@@ -156,7 +156,7 @@ pub fn detect(head: &Head) -> Detection {
 
 /// Asks every registered source that takes these options about the beginning of a file.
 ///
-/// ```ignore
+/// ```
 /// use tracemill_sources::{Detection, Head, SourceOptions, detect_with};
 ///
 /// let line = br#"{"task":1,"draft":0,"question":"2+2?","answer":"4","score":1}"#;

@@ -66,12 +66,14 @@
 //! [`Trace::read_field`]: tracemill_model::Trace::read_field
 #![forbid(unsafe_code)]
 
+mod candidates;
 mod chain;
 mod detect;
 mod digest;
 mod head;
 mod openai_chat;
 mod options;
+mod parts;
 mod prompts;
 mod record;
 mod registry;

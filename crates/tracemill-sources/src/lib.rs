@@ -71,6 +71,7 @@ mod chain;
 mod detect;
 mod digest;
 mod head;
+mod nat;
 mod openai_chat;
 mod options;
 mod parts;

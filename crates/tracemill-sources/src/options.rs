@@ -9,7 +9,7 @@ use crate::prompts::Prompts;
 /// Which options a source takes is in its [`SourceInfo::options`](crate::SourceInfo::options); others are refused
 /// when the source is made.
 ///
-/// ```ignore
+/// ```
 /// use tracemill_sources::{SourceOptions, source};
 ///
 /// let options = SourceOptions::new().with_steps_key("steps").with_step("draft");

@@ -68,6 +68,7 @@
 
 mod candidates;
 mod chain;
+mod completions;
 mod detect;
 mod digest;
 mod head;

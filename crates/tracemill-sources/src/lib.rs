@@ -76,12 +76,14 @@ mod nat;
 mod openai_chat;
 mod options;
 mod parts;
+mod preference;
 mod prompts;
 mod record;
 mod registry;
 mod source;
 mod tau_bench;
 mod tracemill;
+mod turns;
 
 pub use chain::{ChainIndex, ChainKeys, Superseded};
 pub use detect::{Detection, Evidence, Seen, detect, detect_with, framing_for};

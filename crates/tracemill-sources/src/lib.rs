@@ -81,6 +81,7 @@ mod prompts;
 mod record;
 mod registry;
 mod source;
+mod swink;
 mod tau_bench;
 mod tracemill;
 mod turns;

@@ -1,5 +1,6 @@
 //! What a user may say of a file that its source cannot know.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::prompts::Prompts;
@@ -131,9 +132,16 @@ impl SourceOption {
 }
 
 /// An option was given to a source that does not take it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionError(String);
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OptionError {}
 
 impl OptionError {
     /// Refuses `given`, the name of an option, for a source that takes others.

@@ -5,6 +5,7 @@ use std::fmt;
 use tracemill_model::json::EmbeddedJson;
 use tracemill_model::{Example, Links, Shape};
 
+use crate::companion::{Columns, Companion};
 use crate::loss::{Loss, Losses};
 use crate::shared::ids::CallIds;
 
@@ -31,6 +32,14 @@ pub trait Encoder: fmt::Debug + Send + Sync {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError>;
+
+    /// The files that its consumer needs beside the records, which stand in `file_name`; most need none.
+    ///
+    /// `columns` is the union of [`Scratch::columns`] over all records that were written.
+    fn companions(&self, file_name: &str, columns: Columns) -> Vec<Companion> {
+        let _ = (file_name, columns);
+        Vec::new()
+    }
 }
 
 /// Buffers that live as long as a thread's work, so that encoding allocates nothing in the long run.
@@ -44,8 +53,12 @@ pub struct Scratch {
     pub embedded: EmbeddedJson,
     /// JSON that becomes part of a string.
     pub json: Vec<u8>,
+    /// Which of the columns that not every record has the record has.
+    pub columns: Columns,
     /// Ids for calls that have none.
     pub(crate) ids: CallIds,
+    /// Pairs of a ranking, with their differences.
+    pub(crate) pairs: Vec<(f64, usize, usize)>,
 }
 
 impl Scratch {
@@ -57,6 +70,7 @@ impl Scratch {
     /// Forgets the last record, keeping the buffers.
     pub fn clear(&mut self) {
         self.losses.clear();
+        self.columns = Columns::NONE;
     }
 
     /// Notes a loss in the message at `index`.
@@ -72,6 +86,8 @@ impl Scratch {
 pub struct EncodeError {
     kind: EncodeErrorKind,
     message: Option<usize>,
+    /// Whose message it is, where an example is made of several traces.
+    whose: Option<&'static str>,
     text: String,
 }
 
@@ -97,11 +113,13 @@ pub enum EncodeErrorKind {
     Limit,
     /// Text that the consumer refuses.
     Forbidden,
+    /// Both completions of a pair come out the same.
+    Identical,
 }
 
 impl EncodeErrorKind {
     /// Every kind, in the order of the ledger.
-    pub const ALL: [EncodeErrorKind; 9] = [
+    pub const ALL: [EncodeErrorKind; 10] = [
         EncodeErrorKind::Shape,
         EncodeErrorKind::NoMessages,
         EncodeErrorKind::NoTarget,
@@ -111,6 +129,7 @@ impl EncodeErrorKind {
         EncodeErrorKind::Arguments,
         EncodeErrorKind::Limit,
         EncodeErrorKind::Forbidden,
+        EncodeErrorKind::Identical,
     ];
 
     /// The stable code under which the ledger and the reject file name this kind.
@@ -125,6 +144,7 @@ impl EncodeErrorKind {
             EncodeErrorKind::Arguments => "arguments",
             EncodeErrorKind::Limit => "limit",
             EncodeErrorKind::Forbidden => "forbidden",
+            EncodeErrorKind::Identical => "identical-completion",
         }
     }
 }
@@ -136,6 +156,7 @@ impl EncodeError {
         EncodeError {
             kind,
             message: None,
+            whose: None,
             text: text.into(),
         }
     }
@@ -146,8 +167,15 @@ impl EncodeError {
         EncodeError {
             kind,
             message: Some(index),
+            whose: None,
             text: text.into(),
         }
+    }
+
+    /// The same error, met in another trace than the first of the example.
+    pub(crate) fn of(mut self, whose: &'static str) -> Self {
+        self.whose = Some(whose);
+        self
     }
 
     /// What sort of thing it was.
@@ -163,9 +191,11 @@ impl EncodeError {
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.message {
-            Some(index) => write!(f, "message {index}: {}", self.text),
-            None => f.write_str(&self.text),
+        match (self.message, self.whose) {
+            (Some(index), None) => write!(f, "message {index}: {}", self.text),
+            (Some(index), Some(whose)) => write!(f, "message {index} of the {whose} trace: {}", self.text),
+            (None, None) => f.write_str(&self.text),
+            (None, Some(whose)) => write!(f, "the {whose} trace: {}", self.text),
         }
     }
 }

@@ -17,7 +17,7 @@
 use std::ops::Range;
 
 use tracemill_model::json::EmbeddedJson;
-use tracemill_model::{Conversation, Example, JsonWriter, Message, Role, Shape, Target, Text, ToolCall};
+use tracemill_model::{Conversation, Example, JsonWriter, Message, Role, Shape, Text, ToolCall};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
@@ -27,6 +27,7 @@ use crate::registry::{Extension, Format, Rule};
 use crate::shared::account::Carried;
 use crate::shared::reasoning::{self, Placement};
 use crate::shared::thread::Thread;
+use crate::shared::trained::Trained;
 use crate::shared::{self, account, arguments, metadata, text, tools};
 use crate::spec::{FormatSpec, SpecError};
 
@@ -176,9 +177,12 @@ impl Encoder for HuggingFace {
         account::trace(conversation.trace(), self.metadata, &[], losses);
         links.compute(messages);
         let mut turns = Turns {
-            columns: self.columns,
             reasoning: self.reasoning,
-            conversation,
+            messages,
+            trained: match self.columns {
+                Columns::Messages => Trained::Every(conversation),
+                Columns::PromptCompletion => Trained::Last(conversation),
+            },
             thread: Thread::new(messages, links),
             embedded,
             losses,
@@ -191,7 +195,7 @@ impl Encoder for HuggingFace {
                 turns.list(0..messages.len(), &mut w)?;
             }
             Columns::PromptCompletion => {
-                let target = turns.last_target()?;
+                let target = turns.last_target(&conversation)?;
                 w.key("prompt");
                 turns.list(0..target, &mut w)?;
                 w.key("completion");
@@ -208,20 +212,20 @@ impl Encoder for HuggingFace {
 }
 
 /// Writes the messages of one record.
-struct Turns<'r> {
-    columns: Columns,
-    reasoning: Placement,
-    conversation: Conversation<'r>,
-    thread: Thread<'r>,
-    embedded: &'r mut EmbeddedJson,
-    losses: &'r mut Losses,
+pub(crate) struct Turns<'r> {
+    pub(crate) reasoning: Placement,
+    pub(crate) messages: &'r [Message<'r>],
+    pub(crate) trained: Trained<'r>,
+    pub(crate) thread: Thread<'r>,
+    pub(crate) embedded: &'r mut EmbeddedJson,
+    pub(crate) losses: &'r mut Losses,
 }
 
 impl<'r> Turns<'r> {
     /// The index of the completion; notes what comes after it.
-    fn last_target(&mut self) -> Result<usize, EncodeError> {
-        let count = self.conversation.messages().len();
-        let mut targets = (0..count).filter(|&index| self.conversation.is_target(index));
+    fn last_target(&mut self, conversation: &Conversation<'_>) -> Result<usize, EncodeError> {
+        let count = self.messages.len();
+        let mut targets = (0..count).filter(|&index| conversation.is_target(index));
         let target = targets.next_back().unwrap_or_default();
         if (0..target).all(|index| self.is_nameless_result(index)) {
             let text = "nothing comes before the completion, and TRL needs a prompt";
@@ -235,8 +239,19 @@ impl<'r> Turns<'r> {
 
     fn list(&mut self, range: Range<usize>, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
         w.begin_array();
+        self.elements(range, w)?;
+        w.end_array();
+        Ok(())
+    }
+
+    /// The elements of a list of messages.
+    pub(crate) fn elements(
+        &mut self,
+        range: Range<usize>,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
         for index in range {
-            let message = &self.conversation.messages()[index];
+            let message = &self.messages[index];
             account::fields(message, index, Carried::default(), self.losses);
             match message.role() {
                 Role::System => self.speaker("system", index, message, w),
@@ -253,7 +268,6 @@ impl<'r> Turns<'r> {
                 }
             }
         }
-        w.end_array();
         Ok(())
     }
 
@@ -316,14 +330,14 @@ impl<'r> Turns<'r> {
 
     /// The name of the function whose result stands at `index`: as recorded, or that of its call.
     fn result_name(&self, index: usize) -> Option<&'r Text<'r>> {
-        let message = &self.conversation.messages()[index];
+        let message = &self.messages[index];
         let call = self.thread.answered(index).map(|call| self.thread.call(call));
         message.name().or(call.map(ToolCall::name))
     }
 
     /// Whether the message at `index` is a result that is left out.
     fn is_nameless_result(&self, index: usize) -> bool {
-        *self.conversation.messages()[index].role() == Role::Tool && self.result_name(index).is_none()
+        *self.messages[index].role() == Role::Tool && self.result_name(index).is_none()
     }
 
     fn call(&mut self, index: usize, call: &ToolCall<'_>, w: &mut JsonWriter<'_>) {
@@ -360,16 +374,62 @@ impl<'r> Turns<'r> {
 
     /// Notes that a turn will be trained on, or will not be, against its mark.
     fn note_flag(&mut self, index: usize, message: &Message<'_>) {
-        let against = match self.columns {
-            Columns::Messages => !self.conversation.is_target(index),
-            Columns::PromptCompletion => {
-                let later =
-                    self.conversation.target() == Target::All && self.thread.last_assistant() != Some(index);
-                later && message.train() == Some(true)
-            }
-        };
-        if against {
+        if self
+            .trained
+            .is_against(index, message, self.thread.last_assistant())
+        {
             self.losses.note(Loss::TrainFlags, index);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::{encode, encode_each};
+
+    const TWO_TURNS: &str = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},
+        {"role":"user","content":"c"},{"role":"assistant","content":"d"}]}"#;
+
+    #[test]
+    fn a_list_of_messages_cannot_say_which_turn_is_learnt() {
+        assert_eq!(encode("hf", TWO_TURNS).unwrap().1, []);
+        let records = encode_each("hf", TWO_TURNS);
+        assert_eq!(records[0].1, []);
+        assert_eq!(records[1].1, [(Loss::TrainFlags, 1)]);
+    }
+
+    #[test]
+    fn a_completion_says_which_turn_is_learnt() {
+        let records = encode_each("hf+prompt-completion", TWO_TURNS);
+        assert_eq!(records[1].1, []);
+        assert!(
+            records[1]
+                .0
+                .ends_with(r#""completion":[{"role":"assistant","content":"d"}]}"#)
+        );
+    }
+
+    #[test]
+    fn a_completion_needs_a_prompt() {
+        let line = r#"{"messages":[{"role":"assistant","content":"b"},{"role":"user","content":"c"}]}"#;
+        let error = encode("hf+prompt-completion", line).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message_index()),
+            (EncodeErrorKind::Order, Some(0))
+        );
+        assert!(encode("hf", line).is_ok());
+    }
+
+    #[test]
+    fn arguments_become_objects_in_their_order_and_numbers_stay() {
+        let line = r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"tool_calls":[
+            {"id":"c","name":"f","arguments":"{\"z\": 1.50, \"a\": 1e400, \"n\": 9007199254740993}"}]}]}"#;
+        let (record, losses) = encode("hf", line).unwrap();
+        assert!(
+            record.contains(r#""arguments":{"z":1.50,"a":1e400,"n":9007199254740993}"#),
+            "{record}"
+        );
+        assert_eq!(losses, []);
     }
 }

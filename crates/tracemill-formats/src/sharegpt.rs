@@ -18,9 +18,10 @@
 use std::ops::Range;
 
 use tracemill_model::json::EmbeddedJson;
-use tracemill_model::{CallRef, Conversation, Example, JsonString, JsonWriter, Message, Role, Shape};
+use tracemill_model::{CallRef, Example, JsonString, JsonWriter, Message, Role, Shape, Trace};
 
 use crate::capability::{Capability, Feature, Holds};
+use crate::companion::{Columns, Companion};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
@@ -28,7 +29,8 @@ use crate::registry::{Format, Rule};
 use crate::shared::account::Carried;
 use crate::shared::reasoning::Placement;
 use crate::shared::thread::Thread;
-use crate::shared::{self, account, arguments, metadata, text, tools};
+use crate::shared::trained::Trained;
+use crate::shared::{self, account, arguments, dataset_info, metadata, text, tools};
 use crate::spec::{FormatSpec, SpecError};
 
 pub(crate) const FORMAT: Format = Format {
@@ -147,6 +149,7 @@ impl Encoder for ShareGpt {
             links,
             embedded,
             json,
+            columns,
             ..
         } = scratch;
         account::trace(conversation.trace(), self.metadata, &[], losses);
@@ -154,7 +157,8 @@ impl Encoder for ShareGpt {
         let thread = Thread::new(messages, links);
         let mut turns = Turns {
             reasoning: self.reasoning,
-            conversation,
+            messages,
+            trained: Trained::Every(conversation),
             thread,
             kept: kept(&thread, messages)?,
             embedded,
@@ -163,22 +167,29 @@ impl Encoder for ShareGpt {
         };
         let mut w = JsonWriter::new(out);
         w.begin_object();
-        turns.note();
+        turns.note(0);
         w.key("conversations").begin_array();
-        turns.write(&mut w)?;
+        turns.write(messages.len(), &mut w)?;
         w.end_array();
-        turns.system(&mut w);
-        turns.tools(&mut w);
+        *columns |= turns.system(&mut w) | turns.tools(conversation.trace(), &mut w);
         if self.metadata == MetadataMode::Include {
             metadata::write(&conversation, &mut w);
         }
         w.end_object();
         Ok(())
     }
+
+    fn companions(&self, file_name: &str, columns: Columns) -> Vec<Companion> {
+        vec![dataset_info::sharegpt(
+            file_name,
+            dataset_info::Stage::Sft,
+            columns,
+        )]
+    }
 }
 
 /// The messages that become turns: from the first user turn to the last assistant turn.
-fn kept(thread: &Thread<'_>, messages: &[Message<'_>]) -> Result<Range<usize>, EncodeError> {
+pub(crate) fn kept(thread: &Thread<'_>, messages: &[Message<'_>]) -> Result<Range<usize>, EncodeError> {
     let is_human = |message: &Message<'_>| matches!(message.role(), Role::User | Role::Other(_));
     let Some(start) = messages.iter().position(is_human) else {
         let text = "there is no user turn, and LLaMA-Factory needs one before the first assistant turn";
@@ -197,19 +208,20 @@ fn is_system(message: &Message<'_>) -> bool {
 }
 
 /// Writes the turns of one record.
-struct Turns<'r> {
-    reasoning: Placement,
-    conversation: Conversation<'r>,
-    thread: Thread<'r>,
-    kept: Range<usize>,
-    embedded: &'r mut EmbeddedJson,
-    json: &'r mut Vec<u8>,
-    losses: &'r mut Losses,
+pub(crate) struct Turns<'r> {
+    pub(crate) reasoning: Placement,
+    pub(crate) messages: &'r [Message<'r>],
+    pub(crate) trained: Trained<'r>,
+    pub(crate) thread: Thread<'r>,
+    pub(crate) kept: Range<usize>,
+    pub(crate) embedded: &'r mut EmbeddedJson,
+    pub(crate) json: &'r mut Vec<u8>,
+    pub(crate) losses: &'r mut Losses,
 }
 
 /// What a turn is in the order of LLaMA-Factory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     Human,
     Observation,
     Assistant,
@@ -217,18 +229,18 @@ enum Side {
 
 /// Messages that become one turn; those of no side in between are passed over.
 #[derive(Clone, Debug)]
-struct Run {
-    side: Side,
-    range: Range<usize>,
+pub(crate) struct Run {
+    pub(crate) side: Side,
+    pub(crate) range: Range<usize>,
 }
 
 impl<'r> Turns<'r> {
     fn messages(&self) -> &'r [Message<'r>] {
-        self.conversation.messages()
+        self.messages
     }
 
     /// What the message at `index` becomes; nothing if it is a system message or left out.
-    fn side(&self, index: usize) -> Option<Side> {
+    pub(crate) fn side(&self, index: usize) -> Option<Side> {
         match self.messages()[index].role() {
             Role::System | Role::Developer => None,
             Role::Assistant => (!self.thread.is_spent(index)).then_some(Side::Assistant),
@@ -250,7 +262,7 @@ impl<'r> Turns<'r> {
     }
 
     /// The run of turns of one side that begins at or after `from`.
-    fn run(&self, from: usize) -> Option<Run> {
+    pub(crate) fn run(&self, from: usize) -> Option<Run> {
         let sides = |from: usize| (from..self.kept.end).filter_map(|index| Some((index, self.side(index)?)));
         let (start, side) = sides(from).next()?;
         let end = sides(start).find(|(_, other)| *other != side);
@@ -267,9 +279,9 @@ impl<'r> Turns<'r> {
             .flat_map(|index| self.thread.kept_calls(index))
     }
 
-    /// Notes what the record leaves out, message by message.
-    fn note(&mut self) {
-        for (index, message) in self.messages().iter().enumerate() {
+    /// Notes what the record leaves out, message by message, of those from `from` on.
+    pub(crate) fn note(&mut self, from: usize) {
+        for (index, message) in self.messages().iter().enumerate().skip(from) {
             if index >= self.kept.end {
                 self.losses.note(Loss::TrailingTurns, index);
             } else if is_system(message) {
@@ -302,7 +314,10 @@ impl<'r> Turns<'r> {
                 self.thread.note_dangling(index, self.losses);
                 if self.thread.is_spent(index) {
                     account::reasoning(message, index, self.reasoning, self.losses);
-                } else if !self.conversation.is_target(index) {
+                } else if self
+                    .trained
+                    .is_against(index, message, self.thread.last_assistant())
+                {
                     self.losses.note(Loss::TrainFlags, index);
                 }
             }
@@ -324,11 +339,11 @@ impl<'r> Turns<'r> {
         }
     }
 
-    /// Writes the turns, human first and assistant last.
-    fn write(&mut self, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
+    /// Writes the turns that begin before `end`, human first.
+    pub(crate) fn write(&mut self, end: usize, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
         let mut before: Option<Run> = None;
         let mut next = self.run(self.kept.start);
-        while let Some(run) = next {
+        while let Some(run) = next.filter(|run| run.range.start < end) {
             next = self.run(run.range.end);
             match (run.side, &before) {
                 (Side::Human, Some(before)) if before.side == Side::Observation => {
@@ -357,7 +372,7 @@ impl<'r> Turns<'r> {
         w.end_object();
     }
 
-    fn assistant(
+    pub(crate) fn assistant(
         &mut self,
         range: &Range<usize>,
         next: Option<&Run>,
@@ -528,11 +543,11 @@ impl<'r> Turns<'r> {
     }
 
     /// The column `system`: what the system messages say, with a blank line between.
-    fn system(&mut self, w: &mut JsonWriter<'_>) {
+    pub(crate) fn system(&mut self, w: &mut JsonWriter<'_>) -> Columns {
         let messages = &self.messages()[..self.kept.end];
         let says = |message: &Message<'_>| is_system(message) && !text::is_empty(message.content());
         if !messages.iter().any(says) {
-            return;
+            return Columns::NONE;
         }
         let mut s = w.key("system").begin_string();
         let mut first = true;
@@ -546,12 +561,13 @@ impl<'r> Turns<'r> {
             }
         }
         s.end();
+        Columns::SYSTEM
     }
 
     /// The column `tools`: a list of functions as JSON text.
-    fn tools(&mut self, w: &mut JsonWriter<'_>) {
-        let Some(functions) = tools::functions(self.conversation.trace(), self.losses) else {
-            return;
+    pub(crate) fn tools(&mut self, trace: &Trace<'_>, w: &mut JsonWriter<'_>) -> Columns {
+        let Some(functions) = tools::functions(trace, self.losses) else {
+            return Columns::NONE;
         };
         self.json.clear();
         let mut list = JsonWriter::new(self.json);
@@ -563,5 +579,52 @@ impl<'r> Turns<'r> {
         }
         list.end_array();
         w.key("tools").begin_string().written(self.json).end();
+        Columns::TOOLS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::encode;
+
+    const CALL: &str = r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c","name":"f"}]}"#;
+    const RESULT: &str = r#"{"role":"tool","tool_call_id":"c","content":"r"}"#;
+    const USER: &str = r#"{"role":"user","content":"u"}"#;
+    const ASSISTANT: &str = r#"{"role":"assistant","content":"a"}"#;
+
+    fn refusal(messages: &[&str]) -> (EncodeErrorKind, Option<usize>) {
+        let line = format!(r#"{{"messages":[{}]}}"#, messages.join(","));
+        let error = encode("sharegpt", &line).unwrap_err();
+        (error.kind(), error.message_index())
+    }
+
+    #[test]
+    fn orders_that_no_loss_can_mend_are_refused_with_their_place() {
+        let late = refusal(&[USER, CALL, USER, RESULT, ASSISTANT]);
+        assert_eq!(late, (EncodeErrorKind::Result, Some(1)));
+        let interrupted = refusal(&[USER, CALL, RESULT, USER, ASSISTANT]);
+        assert_eq!(interrupted, (EncodeErrorKind::Order, Some(3)));
+        assert_eq!(refusal(&[ASSISTANT]), (EncodeErrorKind::Order, None));
+        assert_eq!(refusal(&[ASSISTANT, USER]), (EncodeErrorKind::NoTarget, None));
+    }
+
+    #[test]
+    fn a_merged_turn_has_one_block_of_reasoning_before_its_calls() {
+        let line = r#"{"messages":[{"role":"user","content":"u"},
+            {"role":"assistant","content":"said","reasoning":"one"},
+            {"role":"assistant","content":null,"reasoning":"two","tool_calls":[{"id":"c","name":"f"}]}]}"#;
+        let (record, losses) = encode("sharegpt", line).unwrap();
+        let value = r#""value":"<think>\none\n\ntwo\n</think>\n\n{\"name\":\"f\",\"arguments\":{}}""#;
+        assert!(record.contains(value), "{record}");
+        assert_eq!(losses, [(Loss::TextBesideCall, 1), (Loss::MergedTurns, 2)]);
+    }
+
+    #[test]
+    fn a_turn_between_two_user_turns_that_is_left_out_lets_them_merge() {
+        let line = format!(r#"{{"messages":[{USER},{CALL},{USER},{ASSISTANT}]}}"#);
+        let (record, losses) = encode("sharegpt", &line).unwrap();
+        assert!(record.contains(r#"{"from":"human","value":"u\n\nu"},{"from":"gpt","value":"a"}"#));
+        assert_eq!(losses, [(Loss::MergedTurns, 2), (Loss::UnansweredCall, 1)]);
     }
 }

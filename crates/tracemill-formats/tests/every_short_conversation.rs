@@ -3,37 +3,37 @@
 
 use serde_json::Value;
 use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch, formats};
-use tracemill_model::{Conversation, Example, Trace, Turns};
+use tracemill_model::{Conversation, Example, Shape, Trace, Turns};
 
 /// Messages whose order matters. `#` becomes the place of the message, so that every text is found again.
 const ORDER: &[&str] = &[
-    r##"{"role":"system","content":"text#"}"##,
-    r##"{"role":"user","content":"text#"}"##,
-    r##"{"role":"assistant","content":"text#"}"##,
-    r##"{"role":"assistant","content":null,"tool_calls":[{"id":"a","name":"name#","arguments":{"x":"args#"}}]}"##,
-    r##"{"role":"assistant","content":null,"tool_calls":[{"id":"a","name":"name#","arguments":"{\"x\":\"args#\"}"},{"id":"b","name":"other#","arguments":{}}]}"##,
-    r##"{"role":"tool","tool_call_id":"a","content":"text#"}"##,
-    r##"{"role":"tool","tool_call_id":"b","content":"text#"}"##,
+    r#"{"role":"system","content":"text#"}"#,
+    r#"{"role":"user","content":"text#"}"#,
+    r#"{"role":"assistant","content":"text#"}"#,
+    r#"{"role":"assistant","content":null,"tool_calls":[{"id":"a","name":"name#","arguments":{"x":"args#"}}]}"#,
+    r#"{"role":"assistant","content":null,"tool_calls":[{"id":"a","name":"name#","arguments":"{\"x\":\"args#\"}"},{"id":"b","name":"other#","arguments":{}}]}"#,
+    r#"{"role":"tool","tool_call_id":"a","content":"text#"}"#,
+    r#"{"role":"tool","tool_call_id":"b","content":"text#"}"#,
 ];
 
 /// Messages that hold what formats may lack.
 const FEATURES: &[&str] = &[
-    r##"{"role":"user","content":"text#"}"##,
-    r##"{"role":"assistant","content":"text#"}"##,
-    r##"{"role":"developer","content":"text#","name":"name#"}"##,
-    r##"{"role":"critic","content":"text#"}"##,
-    r##"{"role":"user","content":[{"type":"text","text":"text#"},{"type":"text","text":"more#"}]}"##,
-    r##"{"role":"user","content":[{"type":"image","url":"http://url#"},{"type":"video","url":"http://film#"}]}"##,
-    r##"{"role":"user","content":{"x":"text#"}}"##,
-    r##"{"role":"assistant","content":"text#","reasoning":"thought#"}"##,
-    r##"{"role":"assistant","content":"text#","reasoning":{"opaque":"thought#"}}"##,
-    r##"{"role":"assistant","content":"text#","train":false}"##,
-    r##"{"role":"assistant","name":"name#","refusal":"refused#"}"##,
-    r##"{"role":"assistant","content":"text#","tool_calls":[{"name":"name#","arguments":"{args#"},{"type":"custom","custom":{"name":"custom#","input":"[1]"}}]}"##,
-    r##"{"role":"assistant","reasoning":"thought#","tool_calls":[{"id":"call_0","name":"name#"},{"name":"later#","arguments":"[1]"}]}"##,
-    r##"{"role":"tool","content":"text#","is_error":true}"##,
-    r##"{"role":"tool","tool_call_id":"call_0","name":"name#","content":[{"type":"text","text":"text#"}]}"##,
-    r##"{"role":"user","content":"","tool_calls":[{"name":"name#"}],"reasoning":"thought#"}"##,
+    r#"{"role":"user","content":"text#"}"#,
+    r#"{"role":"assistant","content":"text#"}"#,
+    r#"{"role":"developer","content":"text#","name":"name#"}"#,
+    r#"{"role":"critic","content":"text#"}"#,
+    r#"{"role":"user","content":[{"type":"text","text":"text#"},{"type":"text","text":"more#"}]}"#,
+    r#"{"role":"user","content":[{"type":"image","url":"http://url#"},{"type":"video","url":"http://film#"}]}"#,
+    r#"{"role":"user","content":{"x":"text#"}}"#,
+    r#"{"role":"assistant","content":"text#","reasoning":"thought#"}"#,
+    r#"{"role":"assistant","content":"text#","reasoning":{"opaque":"thought#"}}"#,
+    r#"{"role":"assistant","content":"text#","train":false}"#,
+    r#"{"role":"assistant","name":"name#","refusal":"refused#"}"#,
+    r#"{"role":"assistant","content":"text#","tool_calls":[{"name":"name#","arguments":"{args#"},{"type":"custom","custom":{"name":"custom#","input":"[1]"}}]}"#,
+    r#"{"role":"assistant","reasoning":"thought#","tool_calls":[{"id":"call_0","name":"name#"},{"name":"later#","arguments":"[1]"}]}"#,
+    r#"{"role":"tool","content":"text#","is_error":true}"#,
+    r#"{"role":"tool","tool_call_id":"call_0","name":"name#","content":[{"type":"text","text":"text#"}]}"#,
+    r#"{"role":"user","content":"","tool_calls":[{"name":"name#"}],"reasoning":"thought#"}"#,
 ];
 
 #[test]
@@ -79,6 +79,7 @@ fn encoders() -> Vec<Box<dyn Encoder>> {
     let options = EncodeOptions::default();
     let mut encoders: Vec<_> = formats()
         .iter()
+        .filter(|format| format.shapes().contains(&Shape::Conversation))
         .map(|format| FormatSpec::of(format).encoder(&options).unwrap())
         .collect();
     let spec: FormatSpec = "hf+prompt-completion".parse().unwrap();
@@ -183,7 +184,7 @@ fn check_hf(record: &Value, lossless: bool) {
 /// What `converter.py` of LLaMA-Factory checks, and that calls are JSON with as many results behind them.
 fn check_sharegpt(record: &Value) {
     let turns = record["conversations"].as_array().unwrap();
-    assert!(!turns.is_empty() && turns.len() % 2 == 0, "{record}");
+    assert!(!turns.is_empty() && turns.len().is_multiple_of(2), "{record}");
     let mut calls = 0;
     for (index, turn) in turns.iter().enumerate() {
         let (from, value) = (turn["from"].as_str().unwrap(), turn["value"].as_str().unwrap());

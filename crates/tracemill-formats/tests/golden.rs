@@ -7,13 +7,16 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p tracemill-formats --test golden` rewrites them; read the difference.
 
+mod goldens;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::fs;
+use std::path::PathBuf;
 
-use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, MetadataMode, Scratch, formats};
-use tracemill_model::{Conversation, Example, Trace, Turns};
+use goldens::{assert_is_record, encode_one};
+use tracemill_formats::{EncodeError, EncodeOptions, Encoder, FormatSpec, Scratch};
+use tracemill_model::{Conversation, Example, Shape, Trace, Turns};
 
 struct Case {
     folder: PathBuf,
@@ -24,27 +27,10 @@ struct Case {
 
 #[test]
 fn golden_files_are_what_the_formats_write() {
-    let update = env::var_os("UPDATE_GOLDEN").is_some();
-    let mut wrong = Vec::new();
-    for case in cases() {
-        let expected = expected_files(&case);
-        let found = found_files(&case);
-        if update {
-            rewrite(&case, &expected, &found);
-            continue;
-        }
-        for name in expected.keys().chain(found.keys()) {
-            if expected.get(name) != found.get(name) {
-                wrong.push(case.folder.join(name).display().to_string());
-            }
-        }
-    }
-    wrong.dedup();
-    assert!(
-        wrong.is_empty(),
-        "these differ from what is written now, are missing, or have no format; look at the difference after \
-         UPDATE_GOLDEN=1:\n{}",
-        wrong.join("\n")
+    goldens::compare(
+        cases()
+            .iter()
+            .map(|case| (case.folder.as_path(), expected_files(case))),
     );
 }
 
@@ -63,6 +49,37 @@ fn no_cut_of_an_input_panics() {
             }
         }
     }
+}
+
+#[test]
+fn the_canonical_form_makes_the_same_records() {
+    for case in cases() {
+        for encoder in encoders() {
+            for line in case.input.lines() {
+                let trace = Trace::from_json(line).unwrap();
+                let mut canonical = Vec::new();
+                trace.write_json(&mut canonical);
+                let canonical = String::from_utf8(canonical).unwrap();
+                let again = Trace::from_json(&canonical).unwrap();
+                let name = encoder.name();
+                assert_eq!(
+                    outcome(encoder.as_ref(), &trace),
+                    outcome(encoder.as_ref(), &again),
+                    "{name}: {line}"
+                );
+            }
+        }
+    }
+}
+
+/// The record and its account, or why there is none.
+fn outcome(encoder: &dyn Encoder, trace: &Trace<'_>) -> Result<(String, String), EncodeError> {
+    let (mut scratch, mut out) = (Scratch::new(), Vec::new());
+    let example = Example::Conversation(Conversation::whole(trace));
+    encoder.encode(&example, &mut scratch, &mut out)?;
+    let losses: Vec<_> = scratch.losses.iter().collect();
+    let omitted: Vec<_> = scratch.losses.omitted().collect();
+    Ok((String::from_utf8(out).unwrap(), format!("{losses:?} {omitted:?}")))
 }
 
 /// The trace with its messages cut off at every place, from behind and from before.
@@ -104,28 +121,16 @@ fn encoders() -> Vec<Box<dyn Encoder>> {
         .collect()
 }
 
-/// Every format as it is, and with each of its extensions switched.
+/// Every format that takes conversations, with each of its extensions.
 fn specs() -> Vec<FormatSpec> {
-    let mut specs = Vec::new();
-    for format in formats() {
-        specs.push(FormatSpec::of(format));
-        for extension in format.extensions() {
-            let sign = if extension.default { '-' } else { '+' };
-            let spec = format!("{}{sign}{}", format.name(), extension.name);
-            specs.push(spec.parse().unwrap());
-        }
-    }
-    specs
+    goldens::specs(|format| format.shapes().contains(&Shape::Conversation))
 }
 
 fn cases() -> Vec<Case> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let mut folders: Vec<_> = fs::read_dir(root)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    folders.sort();
-    folders.into_iter().map(read_case).collect()
+    goldens::folders("tests/golden")
+        .into_iter()
+        .map(read_case)
+        .collect()
 }
 
 fn read_case(folder: PathBuf) -> Case {
@@ -136,14 +141,11 @@ fn read_case(folder: PathBuf) -> Case {
         turns: Turns::Whole,
         options: EncodeOptions::default(),
     };
-    let options = fs::read_to_string(case.folder.join("options.txt")).unwrap_or_default();
-    for option in options.lines() {
-        match option.split_once(' ').unwrap() {
+    for (name, value) in goldens::options(&case.folder) {
+        match (name.as_str(), value.as_str()) {
             ("turns", "each") => case.turns = Turns::Each,
             ("turns", "last") => case.turns = Turns::Last,
-            ("reasoning", mode) => case.options = case.options.with_reasoning(mode.parse().unwrap()),
-            ("metadata", "include") => case.options = case.options.with_metadata(MetadataMode::Include),
-            _ => panic!("{}: unknown option `{option}`", case.folder.display()),
+            _ => case.options = goldens::option(case.options, &name, &value),
         }
     }
     case
@@ -177,76 +179,9 @@ fn encode_case(case: &Case, spec: &FormatSpec, encoder: &dyn Encoder, records: &
                 write!(account, ", turn {}", turn + 1).unwrap();
             }
             account.push_str(": ");
-            encode_one(spec, encoder, conversation, &mut scratch, records, &mut account);
+            let example = Example::Conversation(conversation);
+            encode_one(spec, encoder, &example, &mut scratch, records, &mut account);
         }
     }
     account
-}
-
-fn encode_one(
-    spec: &FormatSpec,
-    encoder: &dyn Encoder,
-    conversation: Conversation<'_>,
-    scratch: &mut Scratch,
-    records: &mut String,
-    account: &mut String,
-) {
-    let mut out = Vec::new();
-    scratch.clear();
-    let example = Example::Conversation(conversation);
-    if let Err(error) = encoder.encode(&example, scratch, &mut out) {
-        writeln!(account, "refused: {}: {error}", error.kind().code()).unwrap();
-        return;
-    }
-    assert_is_record(&out);
-    records.push_str(std::str::from_utf8(&out).unwrap());
-    records.push('\n');
-    writeln!(account, "record {}", records.lines().count()).unwrap();
-    for (loss, count, first) in scratch.losses.iter() {
-        assert!(
-            spec.format().losses().contains(&loss),
-            "`{spec}` does not declare {loss:?}"
-        );
-        writeln!(
-            account,
-            "  loss: {} {count}x, first in message {first}",
-            loss.code()
-        )
-        .unwrap();
-    }
-    let omitted: Vec<_> = scratch.losses.omitted().map(|omission| omission.code()).collect();
-    if !omitted.is_empty() {
-        writeln!(account, "  left out: {}", omitted.join(", ")).unwrap();
-    }
-}
-
-/// One object on one line, for readers that split at any line end Unicode knows.
-fn assert_is_record(out: &[u8]) {
-    let text = std::str::from_utf8(out).unwrap();
-    let value: serde_json::Value =
-        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
-    assert!(value.is_object(), "{text}");
-    let ends_line = |c: char| c < ' ' || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
-    assert!(!text.contains(ends_line), "{text:?}");
-}
-
-fn found_files(case: &Case) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(&case.folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name != "input.jsonl" && name != "options.txt" {
-            let text = fs::read_to_string(case.folder.join(&name)).unwrap();
-            files.insert(name, text);
-        }
-    }
-    files
-}
-
-fn rewrite(case: &Case, expected: &BTreeMap<String, String>, found: &BTreeMap<String, String>) {
-    for name in found.keys().filter(|name| !expected.contains_key(*name)) {
-        fs::remove_file(case.folder.join(name)).unwrap();
-    }
-    for (name, text) in expected {
-        fs::write(case.folder.join(name), text).unwrap();
-    }
 }

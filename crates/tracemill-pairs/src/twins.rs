@@ -25,8 +25,13 @@ impl Completions<'_> {
     fn digest(&self, entry: &Entry) -> Option<u128> {
         match self.candidates[entry.index as usize].completion() {
             CompletionFact::Digest(digest) => Some(digest),
-            CompletionFact::Unique | CompletionFact::Empty => None,
+            CompletionFact::Unique | CompletionFact::Empty | CompletionFact::Compared => None,
         }
+    }
+
+    /// Whether nothing is known of a completion before it stands beside another.
+    fn unknown(&self, entry: &Entry) -> bool {
+        self.candidates[entry.index as usize].completion() == CompletionFact::Compared
     }
 
     fn same(&mut self, a: &Entry, b: &Entry) -> bool {
@@ -56,6 +61,9 @@ impl Twins {
         completions: &mut Completions<'_>,
         workload: Workload,
     ) -> bool {
+        if completions.unknown(&entries[a]) || completions.unknown(&entries[b]) {
+            return completions.same(&entries[a], &entries[b]);
+        }
         if !self.ready {
             let digest = completions.digest(&entries[a]);
             if digest.is_none() || digest != completions.digest(&entries[b]) {

@@ -70,7 +70,6 @@ mod candidates;
 mod chain;
 mod completions;
 mod detect;
-mod digest;
 mod head;
 mod nat;
 mod openai_chat;

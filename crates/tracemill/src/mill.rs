@@ -10,6 +10,7 @@ use tracemill_sources::Source;
 
 use crate::adjust::{Adjustments, GroupBy, SystemPrompt};
 use crate::error::{Error, ErrorKind};
+use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
 use crate::select::ScoreFilter;
 
@@ -46,6 +47,7 @@ pub(crate) struct Config {
     pub(crate) allowed: AllowedLosses,
     pub(crate) empty: WhenEmpty,
     pub(crate) chains: Chains,
+    pub(crate) pairing: Option<Pairing>,
     pub(crate) adjustments: Adjustments,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
@@ -85,6 +87,7 @@ pub struct MillBuilder {
     allowed: AllowedLosses,
     empty: WhenEmpty,
     chains: Chains,
+    pairing: Option<Pairing>,
     adjustments: Adjustments,
     scores: ScoreFilter,
     threads: Threads,
@@ -195,6 +198,12 @@ impl MillBuilder {
         self
     }
 
+    /// Makes preference pairs of groups of traces, instead of one or more examples of each trace.
+    pub fn pairing(&mut self, pairing: Pairing) -> &mut Self {
+        self.pairing = Some(pairing);
+        self
+    }
+
     /// Sets which score counts where traces have several.
     pub fn score(&mut self, selection: ScoreSelection) -> &mut Self {
         self.scores.selection = Some(selection);
@@ -249,12 +258,7 @@ impl MillBuilder {
     /// Of kind `Config` if no format was set, the format does not take conversations, or a threshold is no number.
     pub fn build(&self) -> Result<Mill, Error> {
         let encoder = self.make_encoder()?;
-        if !encoder.accepts(Shape::Conversation) {
-            return Err(Error::config(format!(
-                "format `{}` takes no conversations",
-                encoder.name()
-            )));
-        }
+        self.check_shape(&*encoder)?;
         if self.scores.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
         }
@@ -267,6 +271,7 @@ impl MillBuilder {
                 allowed: self.allowed.clone(),
                 empty: self.empty,
                 chains: self.chains,
+                pairing: self.pairing.clone(),
                 adjustments: self.adjustments.clone(),
                 scores: self.scores.clone(),
                 threads: self.threads,
@@ -274,6 +279,31 @@ impl MillBuilder {
                 limits: self.limits,
             }),
         })
+    }
+
+    fn check_shape(&self, encoder: &dyn Encoder) -> Result<(), Error> {
+        let (shape, remedy) = match &self.pairing {
+            None => (Shape::Conversation, "`tracemill pairs` makes pairs for it"),
+            Some(_) => (Shape::Preference, "`tracemill convert` writes it"),
+        };
+        if self.pairing.is_some() && self.scores.min.is_some() {
+            return Err(Error::config(
+                "`--min-score` would take candidates away before they are paired; use `--min-chosen-score` or \
+                 `--max-rejected-score`",
+            ));
+        }
+        if encoder.accepts(shape) {
+            return Ok(());
+        }
+        let noun = if shape == Shape::Preference {
+            "preference pairs"
+        } else {
+            "conversations"
+        };
+        Err(Error::config(format!(
+            "format `{}` takes no {noun}; {remedy}",
+            encoder.name()
+        )))
     }
 
     fn make_encoder(&self) -> Result<Box<dyn Encoder>, Error> {

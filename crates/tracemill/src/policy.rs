@@ -26,13 +26,13 @@ pub enum OnError {
 /// assert!(error.contains("`reasoning`"));
 /// # Ok::<(), String>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedLosses([bool; Loss::ALL.len()]);
 
 impl AllowedLosses {
     /// None is allowed.
     pub fn none() -> Self {
-        AllowedLosses::default()
+        AllowedLosses([false; Loss::ALL.len()])
     }
 
     /// Every one is allowed.
@@ -67,6 +67,12 @@ impl AllowedLosses {
             .into_iter()
             .filter(|&loss| self.contains(loss))
             .map(Loss::code)
+    }
+}
+
+impl Default for AllowedLosses {
+    fn default() -> Self {
+        AllowedLosses::none()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tracemill_formats::{Losses, Scratch};
+use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::Record;
 use tracemill_model::{Example, JsonWriter, Locator, Trace};
 use tracemill_sources::{Batch, Superseded};
@@ -75,22 +75,92 @@ pub(crate) enum Rejects {
     Count,
 }
 
-/// Why a record or a trace cannot go on.
-struct Bad {
-    code: &'static str,
-    message: String,
+/// Why a record, a trace or a pair cannot go on.
+pub(crate) struct Bad {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
     remedy: Option<String>,
 }
 
+impl Bad {
+    fn new(code: &'static str, message: String) -> Self {
+        Bad {
+            code,
+            message,
+            remedy: None,
+        }
+    }
+
+    /// What an encoder refuses.
+    pub(crate) fn encode(error: EncodeError) -> Self {
+        Bad::new(error.kind().code(), error.to_string())
+    }
+
+    /// The error that ends the run.
+    pub(crate) fn fail(&self, place: &dyn fmt::Display) -> Error {
+        let remedy = self
+            .remedy
+            .as_ref()
+            .map_or(String::new(), |remedy| format!("{remedy}, or "));
+        let message = format!(
+            "{place}: {}\n  {remedy}go on without such records with `--on-error skip`",
+            self.message
+        );
+        Error::new(ErrorKind::Record, message).with_code(self.code)
+    }
+}
+
+/// Refuses what was lost and is not allowed; names the first, and the option that would let all of it pass.
+pub(crate) fn refuse_losses(config: &Config, losses: &Losses) -> Result<(), Bad> {
+    if losses.is_empty() {
+        return Ok(());
+    }
+    let refused: Vec<_> = losses
+        .iter()
+        .filter(|(loss, ..)| !config.allowed.contains(*loss))
+        .collect();
+    let Some(&(first, _, message)) = refused.first() else {
+        return Ok(());
+    };
+    let codes: Vec<_> = refused.iter().map(|(loss, ..)| loss.code()).collect();
+    Err(Bad {
+        code: first.code(),
+        message: format!(
+            "message {message}: `{}` cannot hold this: {} (loss `{}`)",
+            config.encoder.name(),
+            first.summary(),
+            first.code()
+        ),
+        remedy: Some(format!("allow it with `--allow-loss {}`", codes.join(","))),
+    })
+}
+
 impl Work<'_> {
-    /// Works a block; stops at the first bad record if that ends the run.
+    /// Works a block: each trace to its examples.
     pub(crate) fn block(&self, numbered: &Numbered, done: &mut Done) {
+        self.decode_block(numbered, done, |record, _, trace, done| {
+            self.trace(Place::Record(record), trace, done)
+        });
+    }
+
+    /// Decodes a block and calls `visit` with every trace, and which of its record's it is; stops at the first bad
+    /// record if that ends the run.
+    pub(crate) fn decode_block(
+        &self,
+        numbered: &Numbered,
+        done: &mut Done,
+        mut visit: impl FnMut(&Record<'_>, usize, &Trace<'_>, &mut Done) -> Result<(), Error>,
+    ) {
         done.clear();
         let mut batch = Batch::new();
         for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
             done.ledger.records.read += 1;
             done.count_input(record.input());
-            if let Err(error) = self.record(&record, ordinal, &mut batch, done) {
+            let visited = self.record(&record, ordinal, &mut batch, done).and_then(|()| {
+                let mut traces = batch.traces().iter().enumerate();
+                traces.try_for_each(|(which, trace)| visit(&record, which, trace, done))
+            });
+            if let Err(error) = visited {
                 done.failure = Some(error);
                 break;
             }
@@ -98,6 +168,7 @@ impl Work<'_> {
         done.settle();
     }
 
+    /// Decodes a record into `batch`, which stays empty if there is nothing to go on with.
     fn record<'b>(
         &'b self,
         record: &Record<'b>,
@@ -105,6 +176,7 @@ impl Work<'_> {
         batch: &mut Batch<'b>,
         done: &mut Done,
     ) -> Result<(), Error> {
+        batch.clear();
         if self
             .superseded
             .is_some_and(|superseded| superseded.contains(ordinal))
@@ -112,12 +184,13 @@ impl Work<'_> {
             done.ledger.records.superseded += 1;
             return Ok(());
         }
-        batch.clear();
         if let Err(bad) = self.decode(record, batch) {
+            batch.clear();
             done.ledger.records.rejected.add(bad.code);
             return self.reject(Place::Record(record), &bad, done);
         }
         if let Some(code) = batch.skipped() {
+            batch.clear();
             done.ledger.records.skipped.add(code);
             return Ok(());
         }
@@ -128,27 +201,16 @@ impl Work<'_> {
                 self.config.adjustments.apply(trace, &mut done.ledger.adjusted);
             }
         }
-        for trace in batch.traces() {
-            self.trace(Place::Record(record), trace, done)?;
-        }
         Ok(())
     }
 
     fn decode<'b>(&self, record: &Record<'b>, batch: &mut Batch<'b>) -> Result<(), Bad> {
-        let text = record.text().map_err(|error| Bad {
-            code: error.code(),
-            message: error.to_string(),
-            remedy: None,
-        })?;
+        let text = record
+            .text()
+            .map_err(|error| Bad::new(error.code(), error.to_string()))?;
         let input = &self.inputs[record.input()];
-        input
-            .source
-            .decode(&input.context, text, batch)
-            .map_err(|error| Bad {
-                code: error.kind().code(),
-                message: error.to_string(),
-                remedy: None,
-            })
+        let decoded = input.source.decode(&input.context, text, batch);
+        decoded.map_err(|error| Bad::new(error.kind().code(), error.to_string()))
     }
 
     pub(crate) fn trace(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
@@ -186,12 +248,8 @@ impl Work<'_> {
             self.config
                 .encoder
                 .encode(&example, &mut done.scratch, &mut done.bytes)
-                .map_err(|error| Bad {
-                    code: error.kind().code(),
-                    message: error.to_string(),
-                    remedy: None,
-                })?;
-            self.refuse_losses(&done.scratch.losses)?;
+                .map_err(Bad::encode)?;
+            refuse_losses(self.config, &done.scratch.losses)?;
             done.tally.add(&done.scratch.losses);
             done.bytes.push(b'\n');
             examples += 1;
@@ -199,42 +257,10 @@ impl Work<'_> {
         Ok(examples)
     }
 
-    fn refuse_losses(&self, losses: &Losses) -> Result<(), Bad> {
-        if losses.is_empty() {
-            return Ok(());
-        }
-        let refused: Vec<_> = losses
-            .iter()
-            .filter(|(loss, ..)| !self.config.allowed.contains(*loss))
-            .collect();
-        let Some(&(first, _, message)) = refused.first() else {
-            return Ok(());
-        };
-        let codes: Vec<_> = refused.iter().map(|(loss, ..)| loss.code()).collect();
-        Err(Bad {
-            code: first.code(),
-            message: format!(
-                "message {message}: `{}` cannot hold this: {} (loss `{}`)",
-                self.config.encoder.name(),
-                first.summary(),
-                first.code()
-            ),
-            remedy: Some(format!("allow it with `--allow-loss {}`", codes.join(","))),
-        })
-    }
-
     /// Fails the run, or notes the record and lets it go on.
     fn reject(&self, place: Place<'_>, bad: &Bad, done: &mut Done) -> Result<(), Error> {
         if self.config.on_error == OnError::Fail {
-            let remedy = bad
-                .remedy
-                .as_ref()
-                .map_or(String::new(), |remedy| format!("{remedy}, or "));
-            let message = format!(
-                "{place}: {}\n  {remedy}go on without such records with `--on-error skip`",
-                bad.message
-            );
-            return Err(Error::new(ErrorKind::Record, message).with_code(bad.code));
+            return Err(bad.fail(&place));
         }
         if let (Rejects::Keep, Place::Record(record)) = (self.rejects, place) {
             write_reject(&record.locator(), record, bad, &mut done.rejects);

@@ -54,3 +54,49 @@ fn first_free(messages: &[Message<'_>], total: u64) -> Result<u64, EncodeError> 
             EncodeError::new(EncodeErrorKind::Limit, text)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use tracemill_model::{Arguments, Role, Text, ToolCall};
+
+    use super::*;
+
+    fn message(ids: &[Option<&'static str>]) -> Message<'static> {
+        let mut message = Message::new(Role::Assistant);
+        for id in ids {
+            let call = ToolCall::new(Text::new("f"), Arguments::Missing);
+            message.push_tool_call(call.with_id(id.map(Text::new)));
+        }
+        message
+    }
+
+    fn numbers(messages: &[Message<'_>]) -> Result<Vec<u64>, EncodeError> {
+        let mut ids = CallIds::default();
+        ids.compute(messages)?;
+        let calls = messages
+            .iter()
+            .enumerate()
+            .flat_map(|(message, it)| (0..it.tool_calls().len()).map(move |call| CallRef { message, call }));
+        Ok(calls.map(|call| ids.number(call)).collect())
+    }
+
+    #[test]
+    fn numbers_start_behind_the_recorded_ones() {
+        let plain = [message(&[None, None]), message(&[]), message(&[None])];
+        assert_eq!(numbers(&plain).unwrap(), [0, 1, 2]);
+        let mixed = [
+            message(&[Some("call_7"), None]),
+            message(&[Some("call_x"), Some("c")]),
+            message(&[None]),
+        ];
+        assert_eq!(numbers(&mixed).unwrap(), [8, 9, 10, 11, 12]);
+    }
+
+    #[test]
+    fn a_number_that_leaves_no_room_is_refused() {
+        let full = [message(&[Some("call_18446744073709551615"), None])];
+        assert_eq!(numbers(&full).unwrap_err().kind(), EncodeErrorKind::Limit);
+        let nearly = [message(&[Some("call_18446744073709551613"), None, None])];
+        assert_eq!(numbers(&nearly).unwrap_err().kind(), EncodeErrorKind::Limit);
+    }
+}

@@ -1,15 +1,25 @@
 //! What several encoders need: small tools that write or note one thing each.
 //!
-//! How a record looks is said in the encoders alone, top to bottom. Nothing here knows a format.
+//! How a record looks is said in the encoders alone, top to bottom. What several formats of one family write alike is
+//! here: message lists, plain texts, the parts of a pair.
 
 pub(crate) mod account;
 pub(crate) mod arguments;
+pub(crate) mod dataset_info;
+pub(crate) mod decimal;
 pub(crate) mod ids;
+pub(crate) mod input_output;
+pub(crate) mod lists;
 pub(crate) mod metadata;
+pub(crate) mod pair;
+pub(crate) mod plain;
 pub(crate) mod reasoning;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod tools;
+pub(crate) mod trained;
 
 use tracemill_model::{Conversation, Example};
 

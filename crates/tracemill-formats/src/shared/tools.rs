@@ -20,10 +20,20 @@ pub(crate) fn functions<'t>(
 
 /// Writes the field `tools` as a list in the nesting of the OpenAI API; nothing if there is no function.
 pub(crate) fn nested_list(trace: &Trace<'_>, w: &mut JsonWriter<'_>, losses: &mut Losses) {
-    let Some(functions) = functions(trace, losses) else {
-        return;
-    };
-    w.key("tools").begin_array();
+    if let Some(functions) = functions(trace, losses) {
+        nest(functions, w.key("tools"));
+    }
+}
+
+/// Writes the same list alone; nothing if there is no function.
+pub(crate) fn nested(trace: &Trace<'_>, w: &mut JsonWriter<'_>, losses: &mut Losses) {
+    if let Some(functions) = functions(trace, losses) {
+        nest(functions, w);
+    }
+}
+
+fn nest<'t>(functions: impl Iterator<Item = &'t Function<'t>>, w: &mut JsonWriter<'_>) {
+    w.begin_array();
     for function in functions {
         w.begin_object();
         w.key("type").str("function");
@@ -33,4 +43,11 @@ pub(crate) fn nested_list(trace: &Trace<'_>, w: &mut JsonWriter<'_>, losses: &mu
         w.end_object();
     }
     w.end_array();
+}
+
+/// Notes that the tool definitions of a trace are left out.
+pub(crate) fn note_lost(trace: &Trace<'_>, losses: &mut Losses) {
+    if trace.tools().is_some_and(|tools| !tools.is_empty()) {
+        losses.note(Loss::Tools, 0);
+    }
 }

@@ -1,3 +1,6 @@
+use std::io::Write as _;
+use std::ops::Range;
+
 use super::{RawJson, Text, canonical, scan};
 
 /// Appends JSON to a buffer: keys as literals in the order they are written, commas as needed.
@@ -95,6 +98,26 @@ impl<'b> JsonWriter<'b> {
         self
     }
 
+    /// Writes a number in the shortest form that reads back as the same: `0.5`, `1.0`, `1e300`; one that is not
+    /// finite, which JSON has no form for, as `null`.
+    ///
+    /// ```
+    /// let mut out = Vec::new();
+    /// let mut w = tracemill_model::JsonWriter::new(&mut out);
+    /// w.begin_array().float(0.7).float(-2.0).float(f64::NAN).end_array();
+    /// assert_eq!(out, b"[0.7,-2.0,null]");
+    /// ```
+    pub fn float(&mut self, value: f64) -> &mut Self {
+        if !value.is_finite() {
+            return self.null();
+        }
+        self.separate();
+        // A vector takes whatever is written to it.
+        let _ = write!(self.out, "{value:?}");
+        self.comma = true;
+        self
+    }
+
     /// Writes `true` or `false`.
     pub fn boolean(&mut self, value: bool) -> &mut Self {
         self.word(if value { b"true" } else { b"false" })
@@ -103,6 +126,41 @@ impl<'b> JsonWriter<'b> {
     /// Writes `null`.
     pub fn null(&mut self) -> &mut Self {
         self.word(b"null")
+    }
+
+    /// How many bytes the buffer holds: a place to remember for [`written`](JsonWriter::written) and
+    /// [`repeat`](JsonWriter::repeat).
+    pub fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// What was written in a range of positions.
+    pub fn written(&self, range: Range<usize>) -> &[u8] {
+        self.out.get(range).unwrap_or_default()
+    }
+
+    /// Writes once more what stands between two positions: whole values or members, with the commas between them.
+    ///
+    /// ```
+    /// let mut out = Vec::new();
+    /// let mut w = tracemill_model::JsonWriter::new(&mut out);
+    /// w.begin_object();
+    /// w.key("chosen").begin_array();
+    /// let start = w.position();
+    /// w.str("question");
+    /// let prompt = start..w.position();
+    /// w.str("yes").end_array();
+    /// w.key("rejected").begin_array().repeat(prompt).str("no").end_array();
+    /// w.end_object();
+    /// assert_eq!(out, br#"{"chosen":["question","yes"],"rejected":["question","no"]}"#);
+    /// ```
+    pub fn repeat(&mut self, range: Range<usize>) -> &mut Self {
+        if range.start < range.end && range.end <= self.out.len() {
+            self.separate();
+            self.out.extend_from_within(range);
+            self.comma = true;
+        }
+        self
     }
 
     /// Begins a string that is composed from fragments; [`JsonString::end`] closes it.
@@ -179,11 +237,7 @@ impl JsonString<'_, '_> {
 
     /// Appends ordinary characters, escaping what needs it.
     pub fn push(&mut self, decoded: &str) -> &mut Self {
-        if scan::special(decoded.as_bytes(), 0) == decoded.len() && decoded.is_ascii() {
-            self.writer.out.extend_from_slice(decoded.as_bytes());
-        } else {
-            canonical::escape_into_bytes(decoded, self.writer.out);
-        }
+        canonical::escape_into(decoded, self.writer.out);
         self
     }
 
@@ -243,7 +297,7 @@ fn push_number(number: u64, out: &mut Vec<u8>) {
 fn escape_canonical(json: &[u8], out: &mut Vec<u8>) {
     let mut clean = 0;
     loop {
-        let at = scan::special(json, clean);
+        let at = scan::special(json, clean).at;
         out.extend_from_slice(&json[clean..at]);
         match json.get(at) {
             Some(&byte) => out.extend_from_slice(&[b'\\', byte]),

@@ -2,10 +2,8 @@
 
 use tracemill_model::{
     Arguments, Content, JsonWriter, MediaSource, Message, Part, RawJson, Reasoning, Role, Text, Tool,
-    ToolCall, Trace,
+    ToolCall, Trace, digest,
 };
-
-use crate::digest::digest;
 
 /// What tells whether one record continues another: digests of a conversation and of its beginnings.
 ///

@@ -203,7 +203,7 @@ impl Bits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::digest;
+    use tracemill_model::digest;
 
     /// Keys of a conversation of `turns` answers, the turns of which have these names.
     fn keys(turns: &[u128]) -> ChainKeys {

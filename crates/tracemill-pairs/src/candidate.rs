@@ -14,7 +14,9 @@ pub enum CompletionFact {
     /// Nothing that could be trained on: such a candidate never pairs.
     Empty,
     /// Known only beside another completion: the [comparison](Group::with_comparison) of the group is asked for each
-    /// pair that is taken. Without one, such candidates never pair.
+    /// pair that is taken. Without one they are taken to differ, and whoever gets the pairs compares, as
+    /// [`PromptMode::pair`](crate::PromptMode::pair) does; then an identical pair may stand in the place of another
+    /// where a group has a maximum.
     Compared,
     /// A digest of the completion. Completions with different digests differ; when digests are equal, the
     /// [comparison](Group::with_comparison) of the group decides.

@@ -351,14 +351,22 @@ fn an_empty_first_turn_is_no_empty_candidate_where_later_turns_say_something() {
 }
 
 #[test]
-fn what_is_compared_only_never_pairs_without_a_comparison() {
+fn what_is_compared_only_is_taken_to_differ_without_a_comparison() {
     let scores = [0.9, 0.1].map(|score| tracemill_pairs::ScoreValue::new(score).ok());
     let group = scores.map(|score| Candidate::new(score).with_completion(CompletionFact::Compared));
     let mut scratch = PairScratch::new();
     let options = PairOptions::default();
     let paired = options.pair_group(Group::new(&group), &mut scratch).unwrap();
-    assert_eq!(paired.counts().selected(), 0);
-    assert_eq!(paired.counts().skipped(SkipReason::IdenticalCompletion), 1);
+    assert_eq!(paired.counts().selected(), 1);
+    for answer in [true, false] {
+        let mut same = |_, _| answer;
+        let group = Group::new(&group).with_comparison(&mut same);
+        let paired = options.pair_group(group, &mut scratch).unwrap();
+        assert_eq!(
+            paired.counts().skipped(SkipReason::IdenticalCompletion),
+            u64::from(answer)
+        );
+    }
 }
 
 #[test]

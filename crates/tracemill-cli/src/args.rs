@@ -208,6 +208,22 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "WHICH", default_value = "last")]
     pub(crate) chains: ChainsArg,
 
+    /// Where the source finds a field: FIELD=KEY, once for each; see `tracemill sources NAME`
+    #[arg(long, value_name = "FIELD=KEY", value_parser = field)]
+    pub(crate) field: Vec<(String, String)>,
+
+    /// Key under which the steps of a run stand
+    #[arg(long, value_name = "KEY")]
+    pub(crate) steps_key: Option<String>,
+
+    /// Name of the steps that are candidates; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Vec<String>,
+
+    /// Prompts for results that lack them, such as an evaluation set
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) prompts: Option<PathBuf>,
+
     /// Longest record that is read
     #[arg(long, value_name = "SIZE", default_value_t)]
     pub(crate) max_record: RecordLimit,
@@ -345,4 +361,11 @@ pub(crate) enum When {
     Always,
     /// Never
     Never,
+}
+
+fn field(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, key)) if !field.is_empty() && !key.is_empty() => Ok((field.to_owned(), key.to_owned())),
+        _ => Err("write FIELD=KEY, as in `score=rating`".to_owned()),
+    }
 }

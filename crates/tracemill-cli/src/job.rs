@@ -8,6 +8,7 @@ use tracemill::io::{Cancel, Digest, Input, Output, Overwrite, Target, Threads};
 use tracemill::model::json::Cursor;
 use tracemill::model::{Limits, Tool};
 use tracemill::pairs::ScoreSelection;
+use tracemill::sources::{Prompts, SourceOptions};
 use tracemill::{
     AllowedLosses, Chains, Error, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt, WhenEmpty, sources,
 };
@@ -103,6 +104,7 @@ fn apply_input(builder: &mut MillBuilder, args: &InputArgs) -> Result<(), Failur
     if let Some(name) = &args.from {
         builder.source_named(name)?;
     }
+    builder.source_options(source_options(args)?);
     builder
         .chains(match args.chains {
             ChainsArg::Last => Chains::Last,
@@ -111,6 +113,25 @@ fn apply_input(builder: &mut MillBuilder, args: &InputArgs) -> Result<(), Failur
         .record_limit(args.max_record)
         .limits(Limits::default().with_depth(args.max_depth));
     Ok(())
+}
+
+fn source_options(args: &InputArgs) -> Result<SourceOptions, Failure> {
+    let mut options = SourceOptions::new();
+    if let Some(key) = &args.steps_key {
+        options = options.with_steps_key(key);
+    }
+    for step in &args.step {
+        options = options.with_step(step);
+    }
+    for (field, key) in &args.field {
+        options = options.with_field(field, key);
+    }
+    if let Some(path) = &args.prompts {
+        let prompts = Prompts::from_json(&read("--prompts", path)?);
+        let named = |error| Failure::Usage(format!("--prompts: {}: {error}", path.display()));
+        options = options.with_prompts(prompts.map_err(named)?);
+    }
+    Ok(options)
 }
 
 fn apply_traces(builder: &mut MillBuilder, args: &TraceArgs) -> Result<(), Failure> {

@@ -167,6 +167,8 @@ pub struct Ledger {
     pub records: RecordCounts,
     /// What became of the traces.
     pub traces: TraceCounts,
+    /// What sources counted inside of records, by code: parts that are no trace, and readings to know of.
+    pub notes: Counts,
     /// What became of the groups, where traces were paired.
     pub groups: GroupCounts,
     /// What became of the possible pairs, where traces were paired.
@@ -213,6 +215,7 @@ impl Ledger {
         self.traces.filtered.merge(&other.traces.filtered);
         self.traces.rejected.merge(&other.traces.rejected);
         self.traces.unused.merge(&other.traces.unused);
+        self.notes.merge(&other.notes);
         self.groups.read += other.groups.read;
         self.groups.paired += other.groups.paired;
         self.pairs.possible += other.pairs.possible;
@@ -256,6 +259,7 @@ impl Ledger {
         self.traces.rejected.write(w.key("rejected"));
         self.traces.unused.write(w.key("unused"));
         w.end_object();
+        self.notes.write(w.key("notes"));
         w.key("groups").begin_object();
         w.key("read").number(self.groups.read);
         w.key("paired").number(self.groups.paired);

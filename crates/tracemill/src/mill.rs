@@ -6,7 +6,7 @@ use tracemill_formats::{EncodeOptions, Encoder, FormatSpec};
 use tracemill_io::{RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
 use tracemill_pairs::ScoreSelection;
-use tracemill_sources::Source;
+use tracemill_sources::{Source, SourceInfo, SourceOptions};
 
 use crate::adjust::{Adjustments, GroupBy, SystemPrompt};
 use crate::error::{Error, ErrorKind};
@@ -41,7 +41,8 @@ pub struct Mill {
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) encoder: Box<dyn Encoder>,
-    pub(crate) source: Option<Arc<dyn Source>>,
+    pub(crate) source: SourceChoice,
+    pub(crate) source_options: SourceOptions,
     pub(crate) examples: Examples,
     pub(crate) on_error: OnError,
     pub(crate) allowed: AllowedLosses,
@@ -53,6 +54,18 @@ pub(crate) struct Config {
     pub(crate) threads: Threads,
     pub(crate) record_limit: RecordLimit,
     pub(crate) limits: Limits,
+}
+
+/// Which source reads the inputs.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum SourceChoice {
+    /// Each input's is found from its beginning.
+    #[default]
+    Detect,
+    /// One of the registry.
+    Named(&'static SourceInfo),
+    /// One of the user's own.
+    Own(Arc<dyn Source>),
 }
 
 /// Which examples traces make, where they are not paired.
@@ -94,7 +107,8 @@ pub enum WhenEmpty {
 pub struct MillBuilder {
     encoder: Option<EncoderChoice>,
     options: EncodeOptions,
-    source: Option<Arc<dyn Source>>,
+    source: SourceChoice,
+    source_options: SourceOptions,
     examples: Examples,
     on_error: OnError,
     allowed: AllowedLosses,
@@ -151,7 +165,7 @@ impl MillBuilder {
 
     /// Sets the source that reads every input. Unless set, each input's source is detected from its beginning.
     pub fn source(&mut self, source: impl Source + 'static) -> &mut Self {
-        self.source = Some(Arc::new(source));
+        self.source = SourceChoice::Own(Arc::new(source));
         self
     }
 
@@ -170,8 +184,14 @@ impl MillBuilder {
                 known.join(", ")
             ))
         })?;
-        self.source = Some(Arc::from(info.make()));
+        self.source = SourceChoice::Named(info);
         Ok(self)
+    }
+
+    /// Says of the input what its source cannot know: where things stand in it, and what is missing from it.
+    pub fn source_options(&mut self, options: SourceOptions) -> &mut Self {
+        self.source_options = options;
+        self
     }
 
     /// Sets how many examples one trace makes: one, unless set.
@@ -289,6 +309,7 @@ impl MillBuilder {
             config: Arc::new(Config {
                 encoder,
                 source: self.source.clone(),
+                source_options: self.source_options.clone(),
                 examples: self.examples,
                 on_error: self.on_error,
                 allowed: self.allowed.clone(),

@@ -196,6 +196,9 @@ impl Work<'_> {
             return Ok(());
         }
         done.ledger.records.decoded += 1;
+        for &(code, count) in batch.notes() {
+            done.ledger.notes.add_many(code, count);
+        }
         for trace in batch.traces_mut() {
             done.ledger.traces.read += 1;
             if !self.config.adjustments.is_empty() {

@@ -3,10 +3,9 @@
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
     Content, DecodeError, DecodeErrorKind, Fields, Group, GroupKind, Key, Limits, Message, RawJson, Role,
-    ScoreValue, Text, Tool, Trace,
+    ScoreValue, Text, Tool, Trace, digest,
 };
 
-use crate::digest::digest;
 use crate::record::object;
 
 /// A value that was checked, duplicate keys included, and is read later, when other keys of its object have said what

@@ -272,6 +272,10 @@ pub(crate) struct OutputArgs {
     #[arg(long)]
     pub(crate) force: bool,
 
+    /// Write the files that the consumer needs beside the records, such as `dataset_info.json`, to the same folder
+    #[arg(long)]
+    pub(crate) companions: bool,
+
     /// Write the account of the run as JSON, also when it fails
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) report: Option<PathBuf>,

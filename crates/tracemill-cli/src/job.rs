@@ -48,6 +48,9 @@ pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> R
         write_report(report, command, &options, &result)?;
     }
     let ledger = result?;
+    if args.output.companions {
+        write_companions(mill, &ledger, &args.output)?;
+    }
     if !args.run.quiet {
         summary::print(&ledger);
     }
@@ -56,6 +59,24 @@ pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> R
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Writes what belongs beside the records.
+fn write_companions(mill: &Mill, ledger: &Ledger, args: &OutputArgs) -> Result<(), Failure> {
+    let Some(file) = args.output.file_name().filter(|_| args.output.as_os_str() != "-") else {
+        return Err(Failure::Usage(
+            "`--companions` needs a file to stand beside: name it with `-o`".to_owned(),
+        ));
+    };
+    for companion in mill.companions(&file.to_string_lossy(), ledger) {
+        let path = args.output.with_file_name(companion.name());
+        let mut output = output(&path, overwrite(args), Digest::None)?;
+        output
+            .append(companion.contents().as_bytes())
+            .map_err(Error::from)?;
+        output.commit().map_err(Error::from)?;
+    }
+    Ok(())
 }
 
 /// Writes the account, also of a run that failed.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tracemill_formats::{Loss, Losses, Omission};
+use tracemill_formats::{Columns, Loss, Losses, Omission};
 use tracemill_model::JsonWriter;
 
 /// How often each of some stable codes was met, in the order of the codes.
@@ -181,6 +181,8 @@ pub struct Ledger {
     pub losses: Counts,
     /// What was left out that is no training content: the number of examples it was missing from.
     pub omitted: Counts,
+    /// The columns that some records have and others need not: what companion files are made from.
+    pub columns: Columns,
     /// The inputs, in order.
     pub inputs: Vec<InputEntry>,
     /// The outputs that are complete.
@@ -216,6 +218,7 @@ impl Ledger {
         self.traces.rejected.merge(&other.traces.rejected);
         self.traces.unused.merge(&other.traces.unused);
         self.notes.merge(&other.notes);
+        self.columns |= other.columns;
         self.groups.read += other.groups.read;
         self.groups.paired += other.groups.paired;
         self.pairs.possible += other.pairs.possible;

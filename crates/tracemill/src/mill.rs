@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracemill_formats::{EncodeOptions, Encoder, FormatSpec};
+use tracemill_formats::{Columns, Companion, EncodeOptions, Encoder, FormatSpec};
 use tracemill_io::{RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
 use tracemill_pairs::ScoreSelection;
@@ -10,6 +10,7 @@ use tracemill_sources::{Source, SourceInfo, SourceOptions};
 
 use crate::adjust::{Adjustments, GroupBy, SystemPrompt};
 use crate::error::{Error, ErrorKind};
+use crate::ledger::Ledger;
 use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
 use crate::select::ScoreFilter;
@@ -132,6 +133,11 @@ impl Mill {
     /// A builder with the default of every setting.
     pub fn builder() -> MillBuilder {
         MillBuilder::default()
+    }
+
+    /// The files that the consumer of the format needs beside the records that a run wrote to `file_name`; most need none.
+    pub fn companions(&self, file_name: &str, ledger: &Ledger) -> Vec<Companion> {
+        self.config.encoder.companions(file_name, ledger.columns)
     }
 }
 
@@ -387,6 +393,10 @@ impl Encoder for Shared {
         out: &mut Vec<u8>,
     ) -> Result<(), tracemill_formats::EncodeError> {
         self.0.encode(example, scratch, out)
+    }
+
+    fn companions(&self, file_name: &str, columns: Columns) -> Vec<Companion> {
+        self.0.companions(file_name, columns)
     }
 }
 

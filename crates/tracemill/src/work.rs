@@ -294,6 +294,7 @@ impl Work<'_> {
             .map_err(Bad::encode)?;
         refuse_losses(self.config, &done.scratch.losses)?;
         done.tally.add(&done.scratch.losses);
+        done.ledger.columns |= done.scratch.columns;
         done.bytes.push(b'\n');
         Ok(())
     }

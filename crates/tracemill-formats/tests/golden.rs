@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use goldens::{assert_is_record, encode_one};
 use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch};
-use tracemill_model::{Conversation, Example, Shape, Trace, Turns};
+use tracemill_model::{Example, Shape, Trace, Turns};
 
 struct Case {
     folder: PathBuf,

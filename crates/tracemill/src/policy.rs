@@ -26,8 +26,15 @@ pub enum OnError {
 /// assert!(error.contains("`reasoning`"));
 /// # Ok::<(), String>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedLosses([bool; Loss::ALL.len()]);
+
+// By hand: arrays of more than 32 elements have no default.
+impl Default for AllowedLosses {
+    fn default() -> Self {
+        AllowedLosses([false; Loss::ALL.len()])
+    }
+}
 
 impl AllowedLosses {
     /// None is allowed.

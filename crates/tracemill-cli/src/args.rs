@@ -7,6 +7,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use tracemill::formats::{FormatSpec, ReasoningMode};
 use tracemill::io::RecordLimit;
+use tracemill::pairs::{Completion, PromptMode, Strategy};
 use tracemill::{AllowedLosses, GroupBy};
 
 const STYLES: Styles = Styles::styled()
@@ -27,6 +28,7 @@ const ROOT_EXAMPLES: &str = "\
 Examples:
   tracemill convert runs.jsonl --to openai -o train.jsonl
   tracemill convert results/ --to sharegpt --allow-loss trailing-turns -o train.jsonl
+  tracemill pairs candidates.jsonl --to trl-preference --min-score-diff 0.2 -o pairs.jsonl
   tracemill formats sharegpt
 
 Exit status: 0 done · 1 failed · 2 wrong usage · 3 done, but records were rejected";
@@ -35,6 +37,8 @@ Exit status: 0 done · 1 failed · 2 wrong usage · 3 done, but records were rej
 pub(crate) enum Command {
     /// Convert traces to a training format
     Convert(Box<ConvertArgs>),
+    /// Make preference pairs of scored traces that compete
+    Pairs(Box<PairsArgs>),
     /// List the formats, or say everything about one
     Formats(ListArgs),
     /// List the sources, or say everything about one
@@ -69,21 +73,62 @@ Examples:
 #[command(after_help = CONVERT_EXAMPLES)]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
+    pub(crate) job: JobArgs,
+
+    /// How many records one trace makes
+    #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Examples")]
+    pub(crate) turns: TurnsArg,
+
+    /// For formats of unpaired preferences: an answer is good if its score is at least X
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        conflicts_with = "turns",
+        help_heading = "Examples"
+    )]
+    pub(crate) label_threshold: Option<f64>,
+}
+
+const PAIRS_EXAMPLES: &str = "\
+Examples:
+  # Every candidate against every worse one of its group
+  tracemill pairs candidates.jsonl --to trl-preference -o pairs.jsonl
+
+  # The best against the worst, if they are far enough apart
+  tracemill pairs runs.jsonl --to openai-preference --strategy best-vs-worst --min-score-diff 0.3 -o pairs.jsonl
+
+  # Trials of one task, whose conversations part on the way
+  tracemill pairs results.json --to trl-preference --prompt task --allow-loss prompt-differs -o pairs.jsonl
+
+  # At most 3 a group, 10,000 in all, none twice
+  tracemill pairs runs.jsonl --to trl-preference --max-pairs-per-group 3 --max-pairs 10000 --seed 7 --dedup-pairs -o pairs.jsonl";
+
+#[derive(Debug, Args)]
+#[command(after_help = PAIRS_EXAMPLES)]
+pub(crate) struct PairsArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+
+    #[command(flatten)]
+    pub(crate) pairing: PairingArgs,
+}
+
+/// What every run has: from where, to what, and how.
+#[derive(Debug, Args)]
+pub(crate) struct JobArgs {
+    #[command(flatten)]
     pub(crate) input: InputArgs,
 
     /// Format to write: NAME[+extension][-extension]; see `tracemill formats`
     #[arg(short, long, value_name = "FORMAT")]
     pub(crate) to: FormatSpec,
 
-    /// How many records one trace makes
-    #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Examples")]
-    pub(crate) turns: TurnsArg,
-
     /// Where reasoning goes: auto, drop, inline or field
     #[arg(long, value_name = "WHERE", default_value = "auto", help_heading = "Examples")]
     pub(crate) reasoning: ReasoningMode,
 
-    /// Write id, group, score, model and number of turns along, where the format tolerates it
+    /// Write identity, scores and metadata along, where the format tolerates it
     #[arg(long, help_heading = "Examples")]
     pub(crate) metadata: bool,
 
@@ -98,6 +143,54 @@ pub(crate) struct ConvertArgs {
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pairs")]
+pub(crate) struct PairingArgs {
+    /// Which candidates of a group pair: exhaustive, best-vs-worst, best-vs-all, adjacent or random:K
+    #[arg(long, value_name = "HOW", default_value = "exhaustive")]
+    pub(crate) strategy: Strategy,
+
+    /// When two candidates share a prompt: exact, common-prefix or task
+    #[arg(long, value_name = "HOW", default_value = "exact")]
+    pub(crate) prompt: PromptMode,
+
+    /// With --prompt common-prefix, the completions: the turn in which they part, or the rest
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) completion: Option<Completion>,
+
+    /// Least difference of the scores, inclusive; decimals are compared exactly
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) min_score_diff: Option<f64>,
+
+    /// Least score of the chosen side
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) min_chosen_score: Option<f64>,
+
+    /// Largest score of the rejected side
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) max_rejected_score: Option<f64>,
+
+    /// Keep so many pairs a group, those with the largest differences
+    #[arg(long, value_name = "N")]
+    pub(crate) max_pairs_per_group: Option<usize>,
+
+    /// Keep so many pairs in all, drawn with --seed
+    #[arg(long, value_name = "N")]
+    pub(crate) max_pairs: Option<usize>,
+
+    /// Seed of all that is drawn
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Leave out pairs that say what an earlier one said
+    #[arg(long)]
+    pub(crate) dedup_pairs: bool,
+
+    /// Most candidates a group may have
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) max_group: usize,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,9 @@
 mod args;
 mod convert;
 mod failure;
+mod job;
 mod list;
+mod pairs;
 mod progress;
 mod summary;
 
@@ -22,6 +24,7 @@ use crate::args::{Cli, Command};
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Convert(args) => convert::run(&args),
+        Command::Pairs(args) => pairs::run(&args),
         Command::Formats(args) => list::formats(&args),
         Command::Sources(args) => list::sources(&args),
         Command::Completions { shell } => completions(shell),

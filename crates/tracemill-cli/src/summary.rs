@@ -18,6 +18,12 @@ pub(crate) fn print(ledger: &Ledger) {
         if name == "-" { "standard output" } else { name }
     );
     let mut notes = Vec::new();
+    if ledger.groups.read > 0 {
+        notes.push(format!(
+            "{} of {} groups paired, {} of {} possible pairs written",
+            ledger.groups.paired, ledger.groups.read, ledger.pairs.written, ledger.pairs.possible
+        ));
+    }
     let mut note = |what: &str, counts: &Counts| {
         if !counts.is_empty() {
             notes.push(format!("{what} {counts}"));
@@ -27,6 +33,7 @@ pub(crate) fn print(ledger: &Ledger) {
     note("rejected", &ledger.records.rejected);
     note("filtered", &ledger.traces.filtered);
     note("refused", &ledger.traces.rejected);
+    note("pairs left out:", &ledger.pairs.skipped);
     note("unused", &ledger.traces.unused);
     note("lost, as allowed:", &ledger.losses);
     note("changed", &ledger.adjusted);

@@ -382,3 +382,54 @@ impl<'r> Turns<'r> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::{encode, encode_each};
+
+    const TWO_TURNS: &str = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},
+        {"role":"user","content":"c"},{"role":"assistant","content":"d"}]}"#;
+
+    #[test]
+    fn a_list_of_messages_cannot_say_which_turn_is_learnt() {
+        assert_eq!(encode("hf", TWO_TURNS).unwrap().1, []);
+        let records = encode_each("hf", TWO_TURNS);
+        assert_eq!(records[0].1, []);
+        assert_eq!(records[1].1, [(Loss::TrainFlags, 1)]);
+    }
+
+    #[test]
+    fn a_completion_says_which_turn_is_learnt() {
+        let records = encode_each("hf+prompt-completion", TWO_TURNS);
+        assert_eq!(records[1].1, []);
+        assert!(
+            records[1]
+                .0
+                .ends_with(r#""completion":[{"role":"assistant","content":"d"}]}"#)
+        );
+    }
+
+    #[test]
+    fn a_completion_needs_a_prompt() {
+        let line = r#"{"messages":[{"role":"assistant","content":"b"},{"role":"user","content":"c"}]}"#;
+        let error = encode("hf+prompt-completion", line).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message_index()),
+            (EncodeErrorKind::Order, Some(0))
+        );
+        assert!(encode("hf", line).is_ok());
+    }
+
+    #[test]
+    fn arguments_become_objects_in_their_order_and_numbers_stay() {
+        let line = r#"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"tool_calls":[
+            {"id":"c","name":"f","arguments":"{\"z\": 1.50, \"a\": 1e400, \"n\": 9007199254740993}"}]}]}"#;
+        let (record, losses) = encode("hf", line).unwrap();
+        assert!(
+            record.contains(r#""arguments":{"z":1.50,"a":1e400,"n":9007199254740993}"#),
+            "{record}"
+        );
+        assert_eq!(losses, []);
+    }
+}

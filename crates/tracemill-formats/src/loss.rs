@@ -57,13 +57,15 @@ pub enum Loss {
     Video,
     /// Files were left out.
     Files,
-    /// A part of a kind that the format does not know was left out.
+    /// A part of a kind that the format does not know was left out; so were the words of a refusal that stand beside the
+    /// content.
     OtherPart,
     /// Text parts were joined into one text.
     JoinedParts,
     /// Content that is an object was written as its JSON text.
     ObjectContent,
-    /// Marks that keep a turn from being trained on have no place: the turn will be trained on.
+    /// Marks of what is trained on, or the choice of one turn among several, have no place: the consumer trains on more,
+    /// or on less.
     TrainFlags,
     /// Turns of a completion behind its first were left out, or only its last turn will be trained on.
     LongCompletion,
@@ -187,7 +189,7 @@ impl Loss {
             ),
             Loss::TrainFlags => (
                 "train-flags",
-                "turns marked as not to be trained on will be trained on",
+                "marks of what is trained on have no place, and the consumer decides",
             ),
             Loss::LongCompletion => (
                 "long-completion",

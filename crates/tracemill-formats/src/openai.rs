@@ -89,7 +89,7 @@ pub(crate) const FORMAT: Format = Format {
         ),
         Rule::new(
             "tool-name",
-            "the name of a function has at most 64 characters of `A-Z`, `a-z`, `0-9`, `_` and `-`",
+            "the name of a function has 1 to 64 characters of `A-Z`, `a-z`, `0-9`, `_` and `-`",
             SPEC,
         ),
         Rule::new(
@@ -507,12 +507,75 @@ pub(crate) fn check_tool_names(trace: &Trace<'_>) -> Result<(), EncodeError> {
         .filter_map(Tool::as_function);
     for name in functions.map(Function::name) {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if name.body().len() > MAX_TOOL_NAME || !name.body().bytes().all(allowed) {
+        if name.is_empty() || name.body().len() > MAX_TOOL_NAME || !name.body().bytes().all(allowed) {
             let text = format!(
-                "OpenAI refuses the tool name `{name}`: at most {MAX_TOOL_NAME} of `A-Z`, `a-z`, `0-9`, `_` and `-`; rename it"
+                "OpenAI refuses the tool name `{name}`: 1 to {MAX_TOOL_NAME} of `A-Z`, `a-z`, `0-9`, `_` and `-`; rename it"
             );
             return Err(EncodeError::new(EncodeErrorKind::Forbidden, text));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::ReasoningMode;
+    use crate::shared::testing::{conflict, encode, encode_each};
+
+    #[test]
+    fn recorded_argument_text_goes_out_byte_for_byte() {
+        let text = r#""{ \"a\":1.0,\t\"b\":\"\\u00e9\\/\" } and more""#;
+        let line = format!(
+            r#"{{"messages":[{{"role":"user","content":"x"}},{{"role":"assistant","content":null,"tool_calls":[{{"id":"c","name":"f","arguments":{text}}}]}}]}}"#
+        );
+        let (record, losses) = encode("openai", &line).unwrap();
+        assert!(record.contains(&format!(r#""arguments":{text}"#)), "{record}");
+        assert_eq!(losses, []);
+    }
+
+    #[test]
+    fn one_turn_alone_is_learnt_by_weights() {
+        let line = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},
+            {"role":"user","content":"c"},{"role":"assistant","content":"d"}]}"#;
+        let records = encode_each("openai", line);
+        assert!(!records[0].0.contains("weight"), "{}", records[0].0);
+        assert!(
+            records[1].0.contains(r#""content":"b","weight":0}"#),
+            "{}",
+            records[1].0
+        );
+        assert!(records[1].0.ends_with(r#""content":"d"}]}"#), "{}", records[1].0);
+    }
+
+    #[test]
+    fn what_has_no_place_is_refused_when_the_encoder_is_made() {
+        let metadata = EncodeOptions::default().with_metadata(MetadataMode::Include);
+        assert!(
+            conflict("openai", &metadata)
+                .to_string()
+                .contains("convert to `tracemill` as well")
+        );
+        let field = EncodeOptions::default().with_reasoning(ReasoningMode::Field);
+        assert!(
+            conflict("openai", &field)
+                .to_string()
+                .contains("use `inline` or `drop`")
+        );
+    }
+
+    #[test]
+    fn tool_names_that_openai_refuses_are_refused() {
+        let named = |name: &str| {
+            let line = format!(
+                r#"{{"messages":[{{"role":"assistant","content":"x"}}],"tools":[{{"name":"{name}"}}]}}"#
+            );
+            encode("openai", &line).map(|_| ()).map_err(|error| error.kind())
+        };
+        assert_eq!(named("get-weather_2"), Ok(()));
+        assert_eq!(named(&"n".repeat(MAX_TOOL_NAME)), Ok(()));
+        for bad in ["", "a b", "geo.lookup", "né", &"n".repeat(MAX_TOOL_NAME + 1)] {
+            assert_eq!(named(bad), Err(EncodeErrorKind::Forbidden), "{bad}");
+        }
+    }
 }

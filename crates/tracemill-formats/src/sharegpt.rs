@@ -582,3 +582,49 @@ impl<'r> Turns<'r> {
         Columns::TOOLS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::encode;
+
+    const CALL: &str = r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c","name":"f"}]}"#;
+    const RESULT: &str = r#"{"role":"tool","tool_call_id":"c","content":"r"}"#;
+    const USER: &str = r#"{"role":"user","content":"u"}"#;
+    const ASSISTANT: &str = r#"{"role":"assistant","content":"a"}"#;
+
+    fn refusal(messages: &[&str]) -> (EncodeErrorKind, Option<usize>) {
+        let line = format!(r#"{{"messages":[{}]}}"#, messages.join(","));
+        let error = encode("sharegpt", &line).unwrap_err();
+        (error.kind(), error.message_index())
+    }
+
+    #[test]
+    fn orders_that_no_loss_can_mend_are_refused_with_their_place() {
+        let late = refusal(&[USER, CALL, USER, RESULT, ASSISTANT]);
+        assert_eq!(late, (EncodeErrorKind::Result, Some(1)));
+        let interrupted = refusal(&[USER, CALL, RESULT, USER, ASSISTANT]);
+        assert_eq!(interrupted, (EncodeErrorKind::Order, Some(3)));
+        assert_eq!(refusal(&[ASSISTANT]), (EncodeErrorKind::Order, None));
+        assert_eq!(refusal(&[ASSISTANT, USER]), (EncodeErrorKind::NoTarget, None));
+    }
+
+    #[test]
+    fn a_merged_turn_has_one_block_of_reasoning_before_its_calls() {
+        let line = r#"{"messages":[{"role":"user","content":"u"},
+            {"role":"assistant","content":"said","reasoning":"one"},
+            {"role":"assistant","content":null,"reasoning":"two","tool_calls":[{"id":"c","name":"f"}]}]}"#;
+        let (record, losses) = encode("sharegpt", line).unwrap();
+        let value = r#""value":"<think>\none\n\ntwo\n</think>\n\n{\"name\":\"f\",\"arguments\":{}}""#;
+        assert!(record.contains(value), "{record}");
+        assert_eq!(losses, [(Loss::TextBesideCall, 1), (Loss::MergedTurns, 2)]);
+    }
+
+    #[test]
+    fn a_turn_between_two_user_turns_that_is_left_out_lets_them_merge() {
+        let line = format!(r#"{{"messages":[{USER},{CALL},{USER},{ASSISTANT}]}}"#);
+        let (record, losses) = encode("sharegpt", &line).unwrap();
+        assert!(record.contains(r#"{"from":"human","value":"u\n\nu"},{"from":"gpt","value":"a"}"#));
+        assert_eq!(losses, [(Loss::MergedTurns, 2), (Loss::UnansweredCall, 1)]);
+    }
+}

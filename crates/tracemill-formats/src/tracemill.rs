@@ -59,3 +59,30 @@ impl Encoder for Tracemill {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::{conflict, encode, encode_each};
+
+    #[test]
+    fn canonical_records_come_out_as_they_are() {
+        let line = FORMAT.example;
+        assert_eq!(encode("tracemill", line).unwrap(), (line.to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn one_turn_alone_is_learnt_by_marks() {
+        let line = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"assistant","content":"c"}]}"#;
+        let marked = line.replace(r#""b"}"#, r#""b","train":false}"#);
+        assert_eq!(encode_each("tracemill", line)[1].0, marked);
+    }
+
+    #[test]
+    fn reasoning_cannot_be_moved() {
+        for mode in [ReasoningMode::Drop, ReasoningMode::Inline] {
+            let options = EncodeOptions::default().with_reasoning(mode);
+            assert!(conflict("tracemill", &options).to_string().contains(mode.name()));
+        }
+    }
+}

@@ -15,8 +15,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use goldens::{assert_is_record, encode_one};
-use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch};
-use tracemill_model::{Example, Shape, Trace, Turns};
+use tracemill_formats::{EncodeError, EncodeOptions, Encoder, FormatSpec, Scratch};
+use tracemill_model::{Conversation, Example, Shape, Trace, Turns};
 
 struct Case {
     folder: PathBuf,
@@ -49,6 +49,37 @@ fn no_cut_of_an_input_panics() {
             }
         }
     }
+}
+
+#[test]
+fn the_canonical_form_makes_the_same_records() {
+    for case in cases() {
+        for encoder in encoders() {
+            for line in case.input.lines() {
+                let trace = Trace::from_json(line).unwrap();
+                let mut canonical = Vec::new();
+                trace.write_json(&mut canonical);
+                let canonical = String::from_utf8(canonical).unwrap();
+                let again = Trace::from_json(&canonical).unwrap();
+                let name = encoder.name();
+                assert_eq!(
+                    outcome(encoder.as_ref(), &trace),
+                    outcome(encoder.as_ref(), &again),
+                    "{name}: {line}"
+                );
+            }
+        }
+    }
+}
+
+/// The record and its account, or why there is none.
+fn outcome(encoder: &dyn Encoder, trace: &Trace<'_>) -> Result<(String, String), EncodeError> {
+    let (mut scratch, mut out) = (Scratch::new(), Vec::new());
+    let example = Example::Conversation(Conversation::whole(trace));
+    encoder.encode(&example, &mut scratch, &mut out)?;
+    let losses: Vec<_> = scratch.losses.iter().collect();
+    let omitted: Vec<_> = scratch.losses.omitted().collect();
+    Ok((String::from_utf8(out).unwrap(), format!("{losses:?} {omitted:?}")))
 }
 
 /// The trace with its messages cut off at every place, from behind and from before.

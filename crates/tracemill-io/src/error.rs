@@ -1,5 +1,6 @@
 //! The one error of this crate: what went wrong, and where.
 
+use crate::input::GivenUp;
 use std::fmt;
 use std::io;
 
@@ -100,6 +101,12 @@ impl Error {
 
     /// What happened to the file or folder `name` while it was read.
     pub(crate) fn reading(name: &str, source: io::Error) -> Self {
+        if source
+            .get_ref()
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<GivenUp>)
+        {
+            return Error::cancelled();
+        }
         let (kind, message) = match source.kind() {
             io::ErrorKind::NotFound => (ErrorKind::NotFound, "no such file or folder".to_owned()),
             io::ErrorKind::PermissionDenied => (

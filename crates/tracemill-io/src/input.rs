@@ -2,12 +2,17 @@
 
 mod expand;
 mod once;
+mod patient;
 
 pub use expand::expand;
+pub(crate) use patient::GivenUp;
 
 use crate::compression::{self, Compression};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::pipeline::Cancel;
+use crate::ranges::Ranges;
 use once::Once;
+use patient::Patient;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -44,6 +49,12 @@ enum Content {
     Once(Arc<Once>),
     /// A temporary copy, decompressed.
     Spool(Arc<tempfile::TempPath>),
+}
+
+/// Bytes that can be read by ranges.
+pub(crate) enum Stored {
+    Path(Arc<Path>),
+    Bytes(Arc<[u8]>),
 }
 
 impl Input {
@@ -129,6 +140,18 @@ impl Input {
         self.byte_len().is_some()
     }
 
+    /// Lets a cancelled run stop waiting for this input.
+    ///
+    /// Standard input, and any other reader, may say nothing for ever; such an input is read on a thread of its own
+    /// from now on, and a reading that waits ends when `cancel` is asked for.
+    #[must_use]
+    pub fn with_cancel(self, cancel: &Cancel) -> Self {
+        if let Content::Once(once) = &self.content {
+            once.wrap(|reader| Box::new(Patient::new(reader, cancel)));
+        }
+        self
+    }
+
     /// The same input, readable as often as wanted: one that is read once is copied to a temporary file first, which is
     /// gone with the last clone of what this gives.
     ///
@@ -137,13 +160,68 @@ impl Input {
     /// When it cannot be read, or the temporary file cannot be written.
     pub fn spooled(self) -> Result<Self, Error> {
         if self.is_rereadable() {
-            return Ok(self);
+            Ok(self)
+        } else {
+            self.copied()
         }
+    }
+
+    /// The same input, readable by byte ranges: one that is compressed or read once is copied, decompressed, to a
+    /// temporary file first, which is gone with the last clone of what this gives.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or the temporary file cannot be written.
+    pub fn seekable(self) -> Result<Self, Error> {
+        if self.is_rereadable() && !self.is_compressed() {
+            Ok(self)
+        } else {
+            self.copied()
+        }
+    }
+
+    fn copied(self) -> Result<Self, Error> {
         let mut stream = self.open()?;
-        let failed = |source| Error::writing("the temporary copy of standard input", source);
-        let mut file = tempfile::NamedTempFile::new().map_err(failed)?;
-        io::copy(&mut stream, file.as_file_mut()).map_err(failed)?;
-        Ok(Input { content: Content::Spool(Arc::new(file.into_temp_path())), ..self })
+        let failed = |source| Error::writing("a temporary file", source);
+        let mut file = tempfile::Builder::new()
+            .prefix("tracemill-")
+            .tempfile()
+            .map_err(failed)?;
+        let mut piece = vec![0; 256 * 1024];
+        loop {
+            let read = match stream.read(&mut piece) {
+                Ok(0) => break,
+                Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.map_err(|source| self.read_error(source))?,
+            };
+            io::Write::write_all(file.as_file_mut(), &piece[..read]).map_err(failed)?;
+        }
+        Ok(Input {
+            content: Content::Spool(Arc::new(file.into_temp_path())),
+            ..self
+        })
+    }
+
+    /// Opens it for reading byte ranges.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened, or is compressed or read once: see [`seekable`](Input::seekable).
+    pub fn ranges(&self) -> Result<Ranges, Error> {
+        Ranges::open(self)
+    }
+
+    /// Where its bytes are, as records' offsets count them.
+    pub(crate) fn stored(&self) -> Result<Stored, Error> {
+        match &self.content {
+            Content::Path(path) if !self.is_compressed() => Ok(Stored::Path(Arc::clone(path))),
+            Content::Spool(path) => Ok(Stored::Path(Arc::from(&***path))),
+            Content::Bytes(bytes) if !self.is_compressed() => Ok(Stored::Bytes(Arc::clone(bytes))),
+            _ => {
+                let message = "cannot be read by byte ranges; save it uncompressed to a file and name that";
+                Err(Error::new(ErrorKind::Unsupported, message).in_file(&self.name))
+            }
+        }
     }
 
     /// Whether its name announces a compression.
@@ -153,7 +231,8 @@ impl Input {
 
     /// The first `limit` bytes after decompression, or all if there are fewer.
     ///
-    /// What a pipe or standard input gave is kept and comes again when it is opened.
+    /// What a pipe or standard input gave is kept and comes again when it is opened. A failure to read after some bytes
+    /// is left to the reading of the whole, which knows the place.
     ///
     /// # Errors
     ///
@@ -163,10 +242,15 @@ impl Input {
             return once.head(limit, self);
         }
         let mut head = Vec::new();
-        let stream = self.stream(None)?;
-        let read = stream.reader.take(limit as u64).read_to_end(&mut head);
-        read.map_err(|source| compression::read_error(self.compression(), &self.name, source))?;
-        Ok(head)
+        let read = self
+            .stream(None)?
+            .reader
+            .take(limit as u64)
+            .read_to_end(&mut head);
+        match read {
+            Err(source) if head.is_empty() => Err(self.read_error(source)),
+            _ => Ok(head),
+        }
     }
 
     /// Opens it for reading from the start, decompressing by suffix.

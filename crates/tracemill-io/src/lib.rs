@@ -83,6 +83,7 @@ mod json;
 mod limit;
 mod output;
 mod pipeline;
+mod ranges;
 mod reader;
 
 pub use block::{Block, Record, RecordError, Records};
@@ -92,4 +93,5 @@ pub use input::{Input, InputStream, Meter, expand};
 pub use limit::{BlockSize, RecordLimit};
 pub use output::{Digest, Output, OutputFolder, Overwrite, Target, Written};
 pub use pipeline::{Cancel, Threads, run};
+pub use ranges::Ranges;
 pub use reader::{BlockReader, Fill};

@@ -32,8 +32,13 @@ impl std::str::FromStr for RecordLimit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bytes = usize::try_from(parse_size(text)?).map_err(|_| format!("`{text}` is too large for this machine"))?;
-        if bytes == 0 { Err("a record has at least one byte".to_owned()) } else { Ok(RecordLimit(bytes)) }
+        let bytes = usize::try_from(parse_size(text)?)
+            .map_err(|_| format!("`{text}` is too large for this machine"))?;
+        if bytes == 0 {
+            Err("a record has at least one byte".to_owned())
+        } else {
+            Ok(RecordLimit(bytes))
+        }
     }
 }
 
@@ -119,7 +124,13 @@ mod tests {
 
     #[test]
     fn sizes_are_read_as_people_write_them() {
-        for (text, bytes) in [("1", 1), ("64MiB", 64 << 20), ("1 GiB", 1 << 30), ("500kB", 500_000), ("2k", 2048)] {
+        for (text, bytes) in [
+            ("1", 1),
+            ("64MiB", 64 << 20),
+            ("1 GiB", 1 << 30),
+            ("500kB", 500_000),
+            ("2k", 2048),
+        ] {
             assert_eq!(text.parse(), Ok(RecordLimit(bytes)), "{text}");
         }
         for text in ["", "MiB", "1.5MiB", "-1", "0", "7 parsecs", "99999999999GiB"] {

@@ -14,6 +14,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::NamedTempFile;
 
 /// What an [`Output`] writes to.
@@ -96,6 +97,8 @@ pub struct Output {
     encoder: Encoder<Sink>,
     rename: Option<Rename>,
     created: CreatedFolders,
+    /// Tells the folder it is in that it is not complete yet.
+    within: Option<Arc<()>>,
 }
 
 /// What has to happen to a temporary file in the end.
@@ -155,11 +158,13 @@ impl Output {
         digest: Digest,
     ) -> Result<Self, Error> {
         let encoder = Encoder::new(compression, Sink::new(raw, digest), &name)?;
+        let created = CreatedFolders::default();
         Ok(Output {
             name,
             encoder,
             rename: None,
-            created: CreatedFolders::default(),
+            created,
+            within: None,
         })
     }
 
@@ -176,6 +181,7 @@ impl Output {
             encoder,
             rename: Some(rename),
             created,
+            within: None,
         })
     }
 
@@ -208,6 +214,7 @@ impl Output {
             encoder,
             rename,
             created,
+            within: _within,
         } = self;
         let failed = |source| Error::writing(&name, source);
         let Sink { raw, bytes, hash } = encoder.finish().map_err(failed)?;

@@ -121,6 +121,26 @@ fn one_bad_line_spoils_one_line() {
 }
 
 #[test]
+fn files_of_another_kind_are_refused_as_a_whole() {
+    for (bytes, expected) in [
+        (
+            &b"\x1f\x8b\x08\0"[..],
+            "x: is gzip data; decompress it, or let its name end in `.gz`",
+        ),
+        (
+            b"\x28\xb5\x2f\xfd",
+            "x: is zstd data; decompress it, or let its name end in `.zst`",
+        ),
+        (b"\xff\xfe{\0}\0\n\0", "x: is UTF-16 text; convert it to UTF-8"),
+    ] {
+        assert_eq!(
+            read_one(bytes, Framing::Lines),
+            [Event::Failure(expected.to_owned())]
+        );
+    }
+}
+
+#[test]
 fn a_character_is_not_put_together_from_two_files() {
     let events = read(named(&[b"a\xc3".to_vec(), b"\xa9b".to_vec()]), 1 << 10, NO_LIMIT);
     assert!(

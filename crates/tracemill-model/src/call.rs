@@ -1,7 +1,7 @@
 //! Tool calls and their arguments.
 
-use crate::error::{DecodeError, DecodeErrorKind};
-use crate::fields::{Fields, Seen};
+use crate::error::DecodeError;
+use crate::fields::{Fields, once};
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 
 /// What the assistant asked a tool to do.
@@ -97,66 +97,35 @@ impl<'a> ToolCall<'a> {
 
     /// Reads a call in the canonical form or in the nesting of the `OpenAI` API.
     ///
+    /// The type `function` is what a call has anyway and is not kept. Fields beside the name and the arguments that
+    /// stand inside `function` or `custom` stay there.
+    ///
     /// # Errors
-    /// If it has no name, or a known field has the wrong type or stands there twice.
+    /// If it has no name, has two names or two arguments, or a known field has the wrong type.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        let start = cursor.start();
         let mut call = ToolCall::default();
-        let mut seen = Seen::default();
+        let mut essence = Essence::default();
         cursor.object(|cursor, key| {
             match key.body() {
-                "id" => {
-                    seen.once(cursor, 0)?;
-                    call.id = cursor.optional_text()?;
-                }
-                "type" => {
-                    seen.once(cursor, 1)?;
-                    call.kind = cursor.optional_text()?.filter(|kind| kind.body() != "function");
-                }
+                "id" => call.id = cursor.optional_text()?,
+                "type" => call.kind = cursor.optional_text()?.filter(|kind| kind.body() != "function"),
+                "name" => essence.read_name(cursor)?,
+                "arguments" => essence.read_arguments(cursor)?,
                 "function" | "custom" if cursor.peek()? == Kind::Object => {
-                    let rest = call.read_nested(cursor, &mut seen)?;
+                    let rest = essence.read_nested(cursor, key)?;
                     if !rest.is_empty() {
-                        call.extra.insert(key.clone(), raw_object(&rest));
+                        call.extra.insert(key.clone(), rest.to_raw());
                     }
                 }
-                "name" => call.read_name(cursor, &mut seen)?,
-                "arguments" => call.read_arguments(cursor, &mut seen)?,
                 _ => call.extra.read(cursor, key)?,
             }
             Ok(())
         })?;
-        if seen.has(NAME) {
-            Ok(call)
-        } else {
-            Err(cursor.error(DecodeErrorKind::MissingField, "a tool call needs a `name`"))
-        }
-    }
-
-    /// Reads the inner object of the `OpenAI` nesting; gives the fields that the trace does not name.
-    fn read_nested(&mut self, cursor: &mut Cursor<'a>, seen: &mut Seen) -> Result<Fields<'a>, DecodeError> {
-        let mut rest = Fields::new();
-        cursor.object(|cursor, key| match key.body() {
-            "name" => self.read_name(cursor, seen),
-            "arguments" | "input" => self.read_arguments(cursor, seen),
-            _ => rest.read(cursor, key),
-        })?;
-        Ok(rest)
-    }
-
-    fn read_name(&mut self, cursor: &mut Cursor<'a>, seen: &mut Seen) -> Result<(), DecodeError> {
-        seen.once(cursor, NAME)?;
-        self.name = cursor.text()?;
-        Ok(())
-    }
-
-    fn read_arguments(&mut self, cursor: &mut Cursor<'a>, seen: &mut Seen) -> Result<(), DecodeError> {
-        seen.once(cursor, ARGUMENTS)?;
-        self.arguments = Arguments::read(cursor)?;
-        Ok(())
-    }
-
-    /// Reads the `function_call` of the older `OpenAI` API: a call without an id.
-    pub(crate) fn read_legacy(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
-        ToolCall::read(cursor)
+        let name = essence.name;
+        call.name = name.ok_or_else(|| DecodeError::missing(start, "a tool call needs a `name`"))?;
+        call.arguments = essence.arguments.unwrap_or_default();
+        Ok(call)
     }
 
     pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
@@ -182,9 +151,41 @@ impl<'a> ToolCall<'a> {
     }
 }
 
-/// Numbers of the two keys that may stand at either level, in the set of keys seen.
-const NAME: u32 = 2;
-const ARGUMENTS: u32 = 3;
+/// What may stand on either of two levels, or on both if they agree.
+#[derive(Default)]
+struct Essence<'a> {
+    name: Option<Text<'a>>,
+    arguments: Option<Arguments<'a>>,
+}
+
+impl<'a> Essence<'a> {
+    /// Reads the inner object of the `OpenAI` nesting; gives the fields that the trace does not name.
+    fn read_nested(&mut self, cursor: &mut Cursor<'a>, outer: &Text<'a>) -> Result<Fields<'a>, DecodeError> {
+        let is_custom = outer.body() == "custom";
+        let mut rest = Fields::new();
+        cursor.object(|cursor, key| match key.body() {
+            "name" => self.read_name(cursor),
+            "arguments" => self.read_arguments(cursor),
+            "input" if is_custom => self.read_arguments(cursor),
+            _ => rest.read(cursor, key),
+        })?;
+        Ok(rest)
+    }
+
+    fn read_name(&mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        let name = cursor.text()?;
+        once(&mut self.name, Some(name), cursor)
+    }
+
+    fn read_arguments(&mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        let arguments = Some(Arguments::read(cursor)?);
+        once(
+            &mut self.arguments,
+            arguments.filter(|found| *found != Arguments::Missing),
+            cursor,
+        )
+    }
+}
 
 impl<'a> Arguments<'a> {
     /// Reads a string as text and anything else as a value; `null` is missing.
@@ -210,15 +211,4 @@ impl<'a> Arguments<'a> {
             Arguments::Value(value) => Arguments::Value(value.into_owned()),
         }
     }
-}
-
-/// Fields as one raw object.
-pub(crate) fn raw_object(fields: &Fields<'_>) -> RawJson<'static> {
-    let mut out = Vec::new();
-    let mut w = JsonWriter::new(&mut out);
-    w.begin_object();
-    fields.write(&mut w);
-    w.end_object();
-    // Everything written came out of strings, so this is the whole of it.
-    RawJson::from_canonical(String::from_utf8(out).unwrap_or_default())
 }

@@ -31,6 +31,41 @@ enum Step {
     Index(usize),
 }
 
+impl Step {
+    fn append_to(&self, path: &mut String) {
+        match self {
+            Step::Index(index) => path.extend(["[", &index.to_string(), "]"]),
+            Step::Key(key) if !is_plain(key) => path.extend(["[\"", key, "\"]"]),
+            Step::Key(key) if path.is_empty() => path.push_str(key),
+            Step::Key(key) => path.extend([".", key]),
+        }
+    }
+}
+
+/// Whether a key can stand in a path without quotes.
+fn is_plain(key: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "_-$@".contains(c);
+    !key.is_empty() && key.chars().all(plain)
+}
+
+/// The beginning of something that came out of a record, fit for one line of a message.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LENGTH: usize = 60;
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        match character {
+            _ if count == LENGTH => {
+                out.push('…');
+                break;
+            }
+            '\u{2028}' | '\u{2029}' => out.extend(character.escape_unicode()),
+            _ if character.is_control() => out.extend(character.escape_unicode()),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
 /// What sort of thing was wrong with a record; the code of each is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -105,6 +140,12 @@ impl DecodeError {
         }))
     }
 
+    /// The error for an object that begins at `offset` and lacks what it needs.
+    #[cold]
+    pub(crate) fn missing(offset: usize, message: &str) -> Self {
+        DecodeError::new(DecodeErrorKind::MissingField, offset, message)
+    }
+
     /// What sort of thing was wrong.
     pub fn kind(&self) -> DecodeErrorKind {
         self.0.kind
@@ -124,23 +165,16 @@ impl DecodeError {
     pub fn path(&self) -> String {
         let mut path = String::new();
         for step in self.0.path.iter().rev() {
-            match step {
-                Step::Index(index) => path = format!("{path}[{index}]"),
-                Step::Key(key) if path.is_empty() => path.push_str(key),
-                Step::Key(key) => {
-                    path.push('.');
-                    path.push_str(key);
-                }
-            }
+            step.append_to(&mut path);
         }
         path
     }
 
-    /// Says that the error happened under `key` of the surrounding object.
+    /// Says that the error happened under `key` (the inside of its JSON token) of the surrounding object.
     #[cold]
     #[must_use]
     pub fn in_key(mut self, key: &str) -> Self {
-        self.0.path.push(Step::Key(key.to_owned()));
+        self.0.path.push(Step::Key(excerpt(key)));
         self
     }
 

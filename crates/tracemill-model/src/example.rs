@@ -132,7 +132,7 @@ impl<'e> Conversation<'e> {
     /// The trace up to and including the assistant turn at `index`, of which only that turn is to be learnt.
     pub fn turn(trace: &'e Trace<'e>, index: usize) -> Self {
         Conversation {
-            span: Span::new(trace, 0..index + 1),
+            span: Span::new(trace, 0..index.saturating_add(1)),
             target: Target::Last,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind, excerpt};
 use crate::fields::Fields;
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 
@@ -92,6 +92,20 @@ impl GroupKind {
             GroupKind::Turn => "turn",
         }
     }
+
+    fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>, DecodeError> {
+        let start = cursor.start();
+        let Some(name) = cursor.optional_text()? else {
+            return Ok(None);
+        };
+        let found = GroupKind::ALL.into_iter().find(|kind| kind.name() == name.body());
+        if found.is_none() {
+            let name = excerpt(name.body());
+            let message = format!("a group is of kind `task`, `prompt` or `turn`, not `{name}`");
+            return Err(DecodeError::new(DecodeErrorKind::WrongValue, start, message));
+        }
+        Ok(found)
+    }
 }
 
 impl<'a> Group<'a> {
@@ -135,24 +149,23 @@ impl<'a> Group<'a> {
 
     /// Reads `{"key":…,"kind":…}`, or a bare key.
     pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
-        if cursor.peek()? != Kind::Object {
-            return Ok(Group {
-                key: Key(cursor.raw()?),
-                kind: None,
-                extra: Fields::new(),
-            });
+        let start = cursor.start();
+        let (mut key, mut kind, mut extra) = (None, None, Fields::new());
+        if cursor.peek()? == Kind::Object {
+            cursor.object(|cursor, name| {
+                match name.body() {
+                    "key" if cursor.null()? => {}
+                    "key" => key = Some(Key(cursor.raw()?)),
+                    "kind" => kind = GroupKind::read(cursor)?,
+                    _ => extra.read(cursor, name)?,
+                }
+                Ok(())
+            })?;
+        } else {
+            key = Some(Key(cursor.raw()?));
         }
-        let mut fields = Fields::read_object(cursor)?;
-        let Some(key) = fields.remove("key") else {
-            return Err(cursor.error(DecodeErrorKind::MissingField, "a group needs a `key`"));
-        };
-        let kind = fields.remove("kind").filter(|kind| !kind.is_null());
-        let kind = kind.map(|kind| group_kind(cursor, &kind)).transpose()?;
-        Ok(Group {
-            key: Key(key),
-            kind,
-            extra: fields,
-        })
+        let key = key.ok_or_else(|| DecodeError::missing(start, "a group needs a `key`"))?;
+        Ok(Group { key, kind, extra })
     }
 
     pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
@@ -164,14 +177,4 @@ impl<'a> Group<'a> {
         self.extra.write(w);
         w.end_object();
     }
-}
-
-fn group_kind(cursor: &Cursor<'_>, kind: &RawJson<'_>) -> Result<GroupKind, DecodeError> {
-    let found = GroupKind::ALL
-        .into_iter()
-        .find(|known| kind.as_text().is_some_and(|text| text == *known.name()));
-    found.ok_or_else(|| {
-        let message = format!("a group is of kind `task`, `prompt` or `turn`, not {kind}");
-        cursor.error(DecodeErrorKind::WrongValue, message)
-    })
 }

@@ -55,6 +55,7 @@
 
 mod call;
 mod content;
+mod digest;
 mod error;
 mod example;
 mod fields;
@@ -63,13 +64,15 @@ mod group;
 pub mod json;
 mod limits;
 mod links;
+mod media;
 mod message;
 mod score;
 mod tool;
 mod trace;
 
 pub use call::{Arguments, ToolCall};
-pub use content::{Content, Media, MediaKind, MediaSource, Part, TextPart};
+pub use content::{Content, Part, TextPart};
+pub use digest::{Digester, digest};
 pub use error::{DecodeError, DecodeErrorKind};
 pub use example::{
     Conversation, Example, Labelled, Preference, Ranked, Shape, Side, Span, Target, Turns, first_assistant,
@@ -80,6 +83,7 @@ pub use group::{Group, GroupKind, Key};
 pub use json::{JsonString, JsonWriter, RawJson, Text};
 pub use limits::Limits;
 pub use links::{CallRef, Links};
+pub use media::{Media, MediaKind, MediaSource};
 pub use message::{Message, Reasoning, Role};
 pub use score::{Score, ScoreValue};
 pub use tool::{Function, Tool};

@@ -1,5 +1,8 @@
 //! Which result answers which call.
 
+use std::collections::HashMap;
+
+use crate::call::ToolCall;
 use crate::message::{Message, Role};
 
 /// Which tool message answers which call, matched by id *and order*.
@@ -52,6 +55,15 @@ impl Links {
     pub fn compute(&mut self, messages: &[Message<'_>]) {
         self.answers.clear();
         self.open.clear();
+        let calls: usize = messages.iter().map(|message| message.tool_calls().len()).sum();
+        if calls <= FEW {
+            self.compute_few(messages);
+        } else {
+            self.compute_many(messages);
+        }
+    }
+
+    fn compute_few(&mut self, messages: &[Message<'_>]) {
         for (index, message) in messages.iter().enumerate() {
             let answered = if *message.role() == Role::Tool {
                 self.take(messages, message)
@@ -83,5 +95,80 @@ impl Links {
             }
         })?;
         Some(self.open.remove(at))
+    }
+
+    /// The same in time proportional to the conversation.
+    fn compute_many(&mut self, messages: &[Message<'_>]) {
+        let mut queues = Queues::default();
+        for (index, message) in messages.iter().enumerate() {
+            let answered = match message.role() {
+                Role::Tool => queues.take(message),
+                _ => None,
+            };
+            self.answers.push(answered);
+            for (call, tool_call) in message.tool_calls().iter().enumerate() {
+                queues.push(CallRef { message: index, call }, tool_call);
+            }
+        }
+        let calls = queues.calls.into_iter().zip(queues.answered);
+        self.open
+            .extend(calls.filter_map(|(call, answered)| (!answered).then_some(call)));
+    }
+}
+
+/// Up to so many calls, looking at every open one is faster than keeping queues, and needs no memory.
+const FEW: usize = 64;
+
+/// The calls of a conversation, in order, and where to look for the next open one.
+#[derive(Default)]
+struct Queues<'m> {
+    calls: Vec<CallRef>,
+    answered: Vec<bool>,
+    all: Queue,
+    by_id: HashMap<&'m str, Queue>,
+    by_name: HashMap<&'m str, Queue>,
+}
+
+/// Ordinals of calls, and how many of them are known to be answered.
+#[derive(Default)]
+struct Queue {
+    ordinals: Vec<usize>,
+    head: usize,
+}
+
+impl<'m> Queues<'m> {
+    fn push(&mut self, call: CallRef, tool_call: &'m ToolCall<'m>) {
+        let ordinal = self.calls.len();
+        self.calls.push(call);
+        self.answered.push(false);
+        self.all.ordinals.push(ordinal);
+        let named = self.by_name.entry(tool_call.name().body()).or_default();
+        named.ordinals.push(ordinal);
+        if let Some(id) = tool_call.id() {
+            self.by_id.entry(id.body()).or_default().ordinals.push(ordinal);
+        }
+    }
+
+    fn take(&mut self, result: &Message<'_>) -> Option<CallRef> {
+        let queue = match (result.tool_call_id(), result.name()) {
+            (Some(id), _) => self.by_id.get_mut(id.body())?,
+            (None, Some(name)) => self.by_name.get_mut(name.body())?,
+            (None, None) => &mut self.all,
+        };
+        let ordinal = queue.next(&self.answered)?;
+        self.answered[ordinal] = true;
+        Some(self.calls[ordinal])
+    }
+}
+
+impl Queue {
+    /// The first call in the queue that is still open.
+    fn next(&mut self, answered: &[bool]) -> Option<usize> {
+        let open = |ordinal: &&usize| !answered[**ordinal];
+        let skipped = self.ordinals[self.head..]
+            .iter()
+            .take_while(|ordinal| !open(ordinal));
+        self.head += skipped.count();
+        self.ordinals.get(self.head).copied()
     }
 }

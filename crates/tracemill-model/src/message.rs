@@ -2,8 +2,8 @@
 
 use crate::call::ToolCall;
 use crate::content::Content;
-use crate::error::{DecodeError, DecodeErrorKind};
-use crate::fields::{Fields, Seen};
+use crate::error::DecodeError;
+use crate::fields::Fields;
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 
 /// Who speaks.
@@ -77,6 +77,25 @@ impl<'a> Reasoning<'a> {
         match self {
             Reasoning::Text(text) => Some(text),
             Reasoning::Opaque(_) => None,
+        }
+    }
+
+    /// Reads a string as words and anything else as opaque; `null` is none.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Option<Self>, DecodeError> {
+        Ok(match cursor.peek()? {
+            Kind::Null => {
+                cursor.skip()?;
+                None
+            }
+            Kind::String => Some(Reasoning::Text(cursor.text()?)),
+            _ => Some(Reasoning::Opaque(cursor.raw()?)),
+        })
+    }
+
+    fn into_raw(self) -> RawJson<'a> {
+        match self {
+            Reasoning::Text(text) => text.into(),
+            Reasoning::Opaque(raw) => raw,
         }
     }
 
@@ -249,20 +268,19 @@ impl<'a> Message<'a> {
     /// id. A known field that is `null` is absent (content alone tells the two apart).
     ///
     /// # Errors
-    /// If it has no role, or a known field has the wrong type or stands there twice.
+    /// If it has no role, or a known field has the wrong type.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        let start = cursor.start();
         let mut message = Message::new(Role::User);
-        let mut seen = Seen::default();
+        let mut has_role = false;
         cursor.object(|cursor, key| {
-            if let Some(number) = KNOWN.iter().position(|known| *known == key.body()) {
-                seen.once(cursor, number as u32)?;
-            }
+            has_role |= key.body() == "role";
             message.read_field(cursor, key)
         })?;
-        if seen.has(0) {
+        if has_role {
             Ok(message)
         } else {
-            Err(cursor.error(DecodeErrorKind::MissingField, "a message needs a `role`"))
+            Err(DecodeError::missing(start, "a message needs a `role`"))
         }
     }
 
@@ -273,15 +291,16 @@ impl<'a> Message<'a> {
             "tool_calls" => self.read_calls(cursor)?,
             "tool_call_id" => self.tool_call_id = cursor.optional_text()?,
             "name" => self.name = cursor.optional_text()?,
-            "reasoning" | "reasoning_content" => return self.read_reasoning(cursor, key),
+            "reasoning" => self.read_reasoning(cursor)?,
+            "reasoning_content" => self.read_reasoning_content(cursor, key)?,
             "is_error" => self.is_error = optional_bool(cursor)?,
-            "train" => self.train = optional_bool(cursor)?,
-            "weight" => return self.read_weight(cursor, key),
+            "train" => self.read_train(cursor)?,
+            "weight" => self.read_weight(cursor, key)?,
             "function_call" if cursor.peek()? == Kind::Object => {
-                self.tool_calls.push(ToolCall::read_legacy(cursor)?);
+                self.tool_calls.push(ToolCall::read(cursor)?);
             }
             "function_call" if cursor.null()? => {}
-            _ => return self.extra.read(cursor, key),
+            _ => self.extra.read(cursor, key)?,
         }
         Ok(())
     }
@@ -296,29 +315,58 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Servers disagree on the key and some write both: the same text twice is one, two texts are kept apart.
-    fn read_reasoning(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
-        let reasoning = match cursor.peek()? {
-            Kind::Null => return cursor.skip(),
-            Kind::String => Reasoning::Text(cursor.text()?),
-            _ => Reasoning::Opaque(cursor.raw()?),
+    /// Servers disagree on the key and some write both: the same thing twice is one, two things are kept apart.
+    fn read_reasoning(&mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        let Some(reasoning) = Reasoning::read(cursor)? else {
+            return Ok(());
         };
-        match (&self.reasoning, reasoning) {
-            (None, reasoning) => self.reasoning = Some(reasoning),
-            (Some(first), second) if *first == second => {}
-            (Some(_), Reasoning::Text(text)) => self.extra.insert(key.clone(), text.into()),
-            (Some(_), Reasoning::Opaque(raw)) => self.extra.insert(key.clone(), raw),
+        match self.reasoning.replace(reasoning) {
+            Some(other) if self.reasoning.as_ref() != Some(&other) => {
+                let key = Text::from_canonical("reasoning_content");
+                self.extra.insert(key, other.into_raw());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_reasoning_content(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
+        match (&self.reasoning, Reasoning::read(cursor)?) {
+            (None, reasoning) => self.reasoning = reasoning,
+            (Some(first), Some(second)) if *first != second => {
+                self.extra.insert(key.clone(), second.into_raw());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `train` is the word of the trace: a `weight` that came before and contradicts it is kept, not believed.
+    fn read_train(&mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        let Some(train) = optional_bool(cursor)? else {
+            return Ok(());
+        };
+        if let Some(weight) = self.train.replace(train).filter(|&weight| weight != train) {
+            let key = Text::from_canonical("weight");
+            self.extra.insert(key, u64::from(weight).into());
         }
         Ok(())
     }
 
     fn read_weight(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
+        if cursor.null()? {
+            return Ok(());
+        }
         let weight = cursor.raw()?;
-        match (weight.as_str(), self.train) {
-            ("null", _) => {}
-            ("0", None | Some(false)) => self.train = Some(false),
-            ("1", None | Some(true)) => self.train = Some(true),
-            _ => self.extra.insert(key.clone(), weight),
+        let train = match weight.as_f64() {
+            Some(0.0) => Some(false),
+            Some(1.0) => Some(true),
+            _ => None,
+        };
+        if train.is_some() && self.train.is_none_or(|known| Some(known) == train) {
+            self.train = train;
+        } else {
+            self.extra.insert(key.clone(), weight);
         }
         Ok(())
     }
@@ -363,21 +411,6 @@ impl<'a> Message<'a> {
         w.end_object();
     }
 }
-
-/// The keys whose second appearance in one message is an error; `role` first.
-const KNOWN: [&str; 11] = [
-    "role",
-    "content",
-    "tool_calls",
-    "tool_call_id",
-    "name",
-    "reasoning",
-    "reasoning_content",
-    "is_error",
-    "train",
-    "weight",
-    "function_call",
-];
 
 fn optional_bool(cursor: &mut Cursor<'_>) -> Result<Option<bool>, DecodeError> {
     if cursor.null()? {

@@ -1,6 +1,6 @@
 //! Scores: named, finite, or missing with a reason. Absent is not zero.
 
-use crate::error::{DecodeError, DecodeErrorKind};
+use crate::error::{DecodeError, DecodeErrorKind, excerpt};
 use crate::fields::Fields;
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 
@@ -105,30 +105,32 @@ impl<'a> Score<'a> {
         }
     }
 
+    /// Reads one score; where there is no value, `missing` says why.
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
-        let (mut name, mut value, mut extra) = (None, None, Fields::new());
+        let start = cursor.start();
+        let (mut name, mut value, mut missing, mut extra) = (None, None, None, Fields::new());
         cursor.object(|cursor, key| {
             match key.body() {
                 "name" => name = cursor.optional_text()?,
-                "value" | "missing" if value.is_some() => {
-                    return Err(cursor.error(
-                        DecodeErrorKind::DuplicateKey,
-                        "a score has one value, or is missing",
-                    ));
-                }
                 "value" => value = Some(ScoreValue::read(cursor)?),
-                "missing" => value = Some(ScoreValue::Missing(cursor.text()?)),
-                _ => return extra.read(cursor, key),
+                "missing" => missing = cursor.optional_text()?,
+                _ => extra.read(cursor, key)?,
             }
             Ok(())
         })?;
-        match value {
-            Some(value) => Ok(Score { name, value, extra }),
-            None => Err(cursor.error(
-                DecodeErrorKind::MissingField,
-                "a score needs a `value`, or says why in `missing`",
-            )),
-        }
+        let value = match (value, missing) {
+            (None | Some(ScoreValue::Missing(_)), Some(reason)) => ScoreValue::Missing(reason),
+            (Some(value), None) => value,
+            (Some(_), Some(_)) => {
+                let message = "a score has a `value`, or says why it is `missing`, not both";
+                return Err(DecodeError::new(DecodeErrorKind::WrongValue, start, message));
+            }
+            (None, None) => {
+                let message = "a score needs a `value`, or says why in `missing`";
+                return Err(DecodeError::missing(start, message));
+            }
+        };
+        Ok(Score { name, value, extra })
     }
 
     pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
@@ -161,10 +163,12 @@ impl<'a> ScoreValue<'a> {
                 ScoreValue::Missing(Text::new("null"))
             }
             Kind::Number => {
+                let start = cursor.start();
                 let number = cursor.raw()?;
                 if number.as_f64().is_none() {
-                    let message = format!("a score must be finite, and {number} is too large");
-                    return Err(cursor.error(DecodeErrorKind::NotFinite, message));
+                    let found = excerpt(number.as_str());
+                    let message = format!("a score must be finite, and {found} is too large for a double");
+                    return Err(DecodeError::new(DecodeErrorKind::NotFinite, start, message));
                 }
                 ScoreValue::Number(number)
             }

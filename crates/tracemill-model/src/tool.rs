@@ -1,8 +1,7 @@
 //! Tool definitions: what the model was told it may call.
 
-use crate::call::raw_object;
-use crate::error::{DecodeError, DecodeErrorKind};
-use crate::fields::Fields;
+use crate::error::DecodeError;
+use crate::fields::{Fields, once, two_values};
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 
 /// One tool that the model was told of.
@@ -72,22 +71,6 @@ impl<'a> Function<'a> {
         self
     }
 
-    /// Reads the members of a definition out of fields; what the trace does not name stays in `extra`.
-    fn from_fields(cursor: &Cursor<'_>, mut fields: Fields<'a>) -> Result<Self, DecodeError> {
-        let name = text_field(cursor, &mut fields, "name")?
-            .ok_or_else(|| cursor.error(DecodeErrorKind::MissingField, "a tool definition needs a `name`"))?;
-        let description = text_field(cursor, &mut fields, "description")?;
-        let parameters = fields
-            .remove("parameters")
-            .filter(|parameters| !parameters.is_null());
-        Ok(Function {
-            name,
-            description,
-            parameters,
-            extra: fields,
-        })
-    }
-
     fn into_owned(self) -> Function<'static> {
         Function {
             name: self.name.into_owned(),
@@ -111,21 +94,78 @@ impl<'a> Function<'a> {
     }
 }
 
-fn text_field<'a>(
-    cursor: &Cursor<'_>,
-    fields: &mut Fields<'a>,
-    key: &str,
-) -> Result<Option<Text<'a>>, DecodeError> {
-    match fields
-        .remove(key)
-        .filter(|value| !value.is_null())
-        .map(RawJson::into_text)
-    {
-        None => Ok(None),
-        Some(Ok(text)) => Ok(Some(text)),
-        Some(Err(other)) => {
-            let message = format!("`{key}` of a tool must be a string, not {}", other.kind().noun());
-            Err(cursor.error(DecodeErrorKind::WrongType, message))
+/// A definition while it is read. Its fields may stand inside `function`, beside it, or on both levels if they agree.
+#[derive(Default)]
+struct Definition<'a> {
+    name: Option<Text<'a>>,
+    description: Option<Text<'a>>,
+    parameters: Option<RawJson<'a>>,
+    extra: Fields<'a>,
+    /// A field inside `function` that would mean something else in the flat form.
+    is_odd: bool,
+}
+
+impl<'a> Definition<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        let mut definition = Definition::default();
+        cursor.object(|cursor, key| match key.body() {
+            "type" => cursor.skip(),
+            "function" if cursor.peek()? == Kind::Object => {
+                cursor.object(|cursor, key| definition.read_inner(cursor, key))
+            }
+            _ => definition.read_field(cursor, key),
+        })?;
+        Ok(definition)
+    }
+
+    fn into_function(self) -> Option<Function<'a>> {
+        Some(Function {
+            name: self.name?,
+            description: self.description,
+            parameters: self.parameters,
+            extra: self.extra,
+        })
+    }
+
+    fn read_inner(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
+        match key.body() {
+            "type" | "function" => {
+                self.is_odd = true;
+                cursor.skip()
+            }
+            _ => self.read_field(cursor, key),
+        }
+    }
+
+    fn read_field(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
+        match key.body() {
+            "name" => {
+                let name = cursor.optional_text()?;
+                once(&mut self.name, name, cursor)
+            }
+            "description" => {
+                let description = cursor.optional_text()?;
+                once(&mut self.description, description, cursor)
+            }
+            "parameters" => {
+                let parameters = cursor.raw()?;
+                once(
+                    &mut self.parameters,
+                    Some(parameters).filter(|value| !value.is_null()),
+                    cursor,
+                )
+            }
+            _ => {
+                let value = cursor.raw()?;
+                match self.extra.get(&key.decode()) {
+                    Some(known) if *known != value => Err(two_values(cursor)),
+                    Some(_) => Ok(()),
+                    None => {
+                        self.extra.insert(key.clone(), value);
+                        Ok(())
+                    }
+                }
+            }
         }
     }
 }
@@ -162,45 +202,31 @@ impl<'a> Tool<'a> {
 
     /// Reads one definition.
     ///
+    /// What stands beside `function` and what stands inside are fields of one definition; the trace keeps them on one
+    /// level. A tool whose `type` is not `function` is kept as it came.
+    ///
     /// # Errors
-    /// If it is no object, or a function without a name.
+    /// If it is no object, or a function without a name, or two levels say different things.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
         if cursor.peek()? != Kind::Object {
             return Err(cursor.expected("a tool definition"));
         }
-        let mut kind = None;
-        let mut nested = None;
-        let mut fields = Fields::new();
-        cursor.object(|cursor, key| match key.body() {
-            "type" if kind.is_none() => {
-                kind = Some(cursor.raw()?);
-                Ok(())
-            }
-            "function" if nested.is_none() && cursor.peek()? == Kind::Object => {
-                nested = Some(Fields::read_object(cursor)?);
-                Ok(())
-            }
-            _ => fields.read(cursor, key),
-        })?;
-        let is_function = kind
-            .as_ref()
-            .is_none_or(|kind| kind.is_null() || kind.as_str() == "\"function\"");
-        if !is_function {
-            return Ok(Tool::Other(other_tool(kind, nested, fields)));
+        let start = cursor.start();
+        let kind = cursor.type_ahead();
+        let is_function = |kind: &RawJson<'_>| kind.is_null() || kind.as_str() == "\"function\"";
+        if !kind.as_ref().is_none_or(is_function) {
+            return cursor.raw().map(Tool::Other);
         }
-        let Some(mut inner) = nested else {
-            return Function::from_fields(cursor, fields).map(Tool::Function);
-        };
-        for (key, value) in fields {
-            // What stands beside `function` joins what stands inside, under its own name.
-            let key = if inner.get(&key.decode()).is_some() {
-                Text::new(format!("outer.{key}"))
-            } else {
-                key
-            };
-            inner.insert(key, value);
+        let mark = cursor.mark();
+        let definition = Definition::read(cursor)?;
+        if definition.is_odd {
+            cursor.rewind(mark);
+            return cursor.raw().map(Tool::Other);
         }
-        Function::from_fields(cursor, inner).map(Tool::Function)
+        let function = definition.into_function();
+        function
+            .map(Tool::Function)
+            .ok_or_else(|| DecodeError::missing(start, "a tool definition needs a `name`"))
     }
 
     /// The definition if it is a function.
@@ -231,19 +257,4 @@ impl<'a> Tool<'a> {
             }
         }
     }
-}
-
-/// A tool of another kind, put together again: its type first.
-fn other_tool<'a>(kind: Option<RawJson<'a>>, nested: Option<Fields<'a>>, fields: Fields<'a>) -> RawJson<'a> {
-    let mut all = Fields::new();
-    if let Some(kind) = kind {
-        all.insert(Text::new("type"), kind);
-    }
-    if let Some(nested) = nested {
-        all.insert(Text::new("function"), raw_object(&nested));
-    }
-    for (key, value) in fields {
-        all.insert(key, value);
-    }
-    raw_object(&all)
 }

@@ -1,7 +1,7 @@
 //! One run of one agent on one input.
 
-use crate::error::{DecodeError, DecodeErrorKind};
-use crate::fields::{Fields, Seen};
+use crate::error::{DecodeError, DecodeErrorKind, excerpt};
+use crate::fields::Fields;
 use crate::group::{Group, Key};
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 use crate::limits::Limits;
@@ -100,24 +100,25 @@ impl<'a> Trace<'a> {
     /// # Errors
     /// As [`from_json`](Trace::from_json).
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        let start = cursor.start();
         let mut trace = Trace::new();
-        let mut seen = Seen::default();
+        let mut has_messages = false;
         cursor.object(|cursor, key| {
-            if let Some(number) = KNOWN.iter().position(|known| *known == key.body()) {
-                seen.once(cursor, number as u32)?;
-            }
+            has_messages |= key.body() == "messages";
             trace.read_field(cursor, key)
         })?;
-        if seen.has(0) {
+        if has_messages {
             Ok(trace)
         } else {
-            Err(cursor.error(DecodeErrorKind::MissingField, "a trace needs `messages`"))
+            Err(DecodeError::missing(start, "a trace needs `messages`"))
         }
     }
 
     /// Reads the value of one field of a record into the trace; what the trace does not name goes to `extra`.
     ///
     /// For sources whose records are traces with a few keys of their own: they match those first.
+    ///
+    /// A field that is `null` leaves the trace as it is, unless `null` is a value there, as in a score.
     ///
     /// # Errors
     /// If a known field has the wrong type, or an unknown one is there already.
@@ -132,13 +133,7 @@ impl<'a> Trace<'a> {
             "metadata" => self.metadata = Some(cursor.raw()?),
             "model" => self.model = cursor.optional_text()?,
             "group" => self.group = Some(Group::read(cursor)?),
-            "trial" => {
-                self.trial = if cursor.null()? {
-                    None
-                } else {
-                    Some(cursor.unsigned()?)
-                }
-            }
+            "trial" => self.trial = Some(cursor.unsigned()?),
             "outcome" => self.outcome = read_outcome(cursor)?,
             _ => self.extra.read(cursor, key)?,
         }
@@ -359,11 +354,6 @@ impl<'a> Trace<'a> {
     }
 }
 
-/// The keys whose second appearance in one record is an error; `messages` first.
-const KNOWN: [&str; 10] = [
-    "messages", "tools", "id", "score", "scores", "metadata", "model", "group", "trial", "outcome",
-];
-
 fn optional_key<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Key<'a>>, DecodeError> {
     match cursor.peek()? {
         Kind::Null => cursor.skip().map(|()| None),
@@ -373,12 +363,15 @@ fn optional_key<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Key<'a>>, DecodeEr
 }
 
 fn read_outcome(cursor: &mut Cursor<'_>) -> Result<Option<Outcome>, DecodeError> {
+    let start = cursor.start();
     let Some(name) = cursor.optional_text()? else {
         return Ok(None);
     };
-    let known = Outcome::ALL.into_iter().find(|known| name == *known.name());
-    known.map(Some).ok_or_else(|| {
-        let message = "an outcome is `completed`, `truncated`, `errored` or `unknown`";
-        cursor.error(DecodeErrorKind::WrongValue, format!("{message}, not {name:?}"))
-    })
+    let known = Outcome::ALL.into_iter().find(|known| known.name() == name.body());
+    if known.is_none() {
+        let name = excerpt(name.body());
+        let message = format!("an outcome is `completed`, `truncated`, `errored` or `unknown`, not `{name}`");
+        return Err(DecodeError::new(DecodeErrorKind::WrongValue, start, message));
+    }
+    Ok(known)
 }

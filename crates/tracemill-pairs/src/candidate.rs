@@ -13,6 +13,11 @@ pub enum CompletionFact {
     Unique,
     /// Nothing that could be trained on: such a candidate never pairs.
     Empty,
+    /// Known only beside another completion: the [comparison](Group::with_comparison) of the group is asked for each
+    /// pair that is taken. Without one they are taken to differ, and whoever gets the pairs compares, as
+    /// [`PromptMode::pair`](crate::PromptMode::pair) does; then an identical pair may stand in the place of another
+    /// where a group has a maximum.
+    Compared,
     /// A digest of the completion. Completions with different digests differ; when digests are equal, the
     /// [comparison](Group::with_comparison) of the group decides.
     Digest(u128),
@@ -119,7 +124,7 @@ impl<'a> Group<'a> {
     /// Sets the comparison that is asked when two digests are equal, so that a collision never drops a pair.
     ///
     /// It is given positions in the slice of candidates. As long as digests do not collide it is asked at most twice
-    /// for each candidate, however many pairs are taken.
+    /// for each candidate, however many pairs are taken; [`CompletionFact::Compared`] asks once for each pair.
     ///
     /// ```
     /// use tracemill_pairs::{Candidate, CompletionFact, Group, PairOptions, PairScratch, ScoreValue};

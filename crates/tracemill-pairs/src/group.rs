@@ -86,10 +86,10 @@ impl PairOptions {
         if u32::try_from(candidates.len()).is_err() {
             return Err(too_many);
         }
-        let mut trusted = |_, _| true;
-        let same: &mut SameCompletion<'_> = match same {
-            Some(same) => same,
-            None => &mut trusted,
+        // Taken apart and put together, so that it need not live as long as the group.
+        let same: Option<&mut SameCompletion<'_>> = match same {
+            Some(same) => Some(&mut *same),
+            None => None,
         };
         scratch.clear();
         scratch

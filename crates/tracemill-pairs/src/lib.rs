@@ -2,7 +2,7 @@
 //!
 //! Give it the scores of candidates that compete for one prompt, and it says which of them pair, which side is
 //! chosen, and in which order the pairs come. It works on positions and numbers alone: what the candidates said
-//! stays where it is, and costs nothing here.
+//! stays where it is, and is copied nowhere. Where candidates are traces, it also says which of them share a prompt.
 //!
 //! # What it promises
 //!
@@ -18,8 +18,8 @@
 //!
 //! # What it is not
 //!
-//! It reads no files and writes no records; it knows neither messages nor formats. It does not decide which
-//! candidates form a group, and it does not judge them: a missing score stays missing.
+//! It reads no files, writes no records and knows no formats. It does not decide which candidates form a group, and
+//! it does not judge them: a missing score stays missing.
 //!
 //! # The main types
 //!
@@ -29,7 +29,49 @@
 //! the pairs, [`PairCounts`] by [`SkipReason`], and the [`Fate`] of each candidate. Over all groups, [`Sampler`]
 //! keeps a seeded sample. [`ScoreSelection`] makes one [`ScoreValue`] of several named scores.
 //!
-//! # A complete example
+//! For traces, [`PromptMode`] says what is prompt and what is completion. [`PromptMode::facts`] takes from a trace
+//! the [`CandidateFacts`] that pairing needs, some 80 bytes; [`PromptClasses`] makes candidates of the facts of a
+//! group; and [`PromptMode::pair`] makes of two traces that were taken a [`TracePair`], having compared what digests
+//! had vouched for. [`SeenPairs`] finds pairs that repeat.
+//!
+//! # From traces to pairs
+//!
+//! ```
+//! use tracemill_model::Trace;
+//! use tracemill_pairs::{
+//!     Group, PairOptions, PairScratch, PromptClasses, PromptMode, PromptScratch, ScoreSelection, SkipReason,
+//! };
+//!
+//! let line = |prompt: &str, answer: &str, score: f64| format!(
+//!     r#"{{"messages":[{{"role":"user","content":"{prompt}"}},{{"role":"assistant","content":"{answer}"}}],"score":{score}}}"#
+//! );
+//! let lines = [line("2+2?", "5", 0.1), line("2+2?", "4", 1.0), line("3+3?", "7", 0.0)];
+//! let traces = lines.iter().map(|line| Trace::from_json(line)).collect::<Result<Vec<_>, _>>()?;
+//!
+//! let mode = PromptMode::Exact;
+//! let mut scratch = PromptScratch::new();
+//! let facts: Vec<_> = traces
+//!     .iter()
+//!     .map(|trace| mode.facts(trace, ScoreSelection::Mean.of(trace).ok(), &mut scratch))
+//!     .collect();
+//! let mut candidates = Vec::new();
+//! PromptClasses::new().fill(&facts, &mut candidates);
+//!
+//! let mut comparing = PromptScratch::new();
+//! let mut same = |a: usize, b: usize| mode.same_completion(&traces[a], &traces[b], &mut comparing);
+//! let group = Group::new(&candidates).with_comparison(&mut same);
+//! let mut pairing = PairScratch::new();
+//! let paired = PairOptions::default().pair_group(group, &mut pairing)?;
+//! assert_eq!(paired.counts().skipped(SkipReason::PromptMismatch), 2);
+//! for scored in paired.pairs() {
+//!     let pair = mode.pair(&traces[scored.chosen()], &traces[scored.rejected()], &mut scratch);
+//!     let example = pair.map_err(SkipReason::code)?.preference(&scored);
+//!     assert_eq!(example.chosen.completion.messages()[0].content().as_text().map(|t| t.body()), Some("4"));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # An account of everything
 //!
 //! Two groups, at most one pair from each and one in all; and where the rest went:
 //!
@@ -91,6 +133,7 @@ mod decimal;
 mod error;
 mod group;
 mod options;
+mod prompt;
 mod random;
 mod ranking;
 mod reason;
@@ -107,6 +150,9 @@ pub use counts::{CandidateCounts, PairCounts};
 pub use error::PairError;
 pub use group::{GroupPairs, PairScratch, ScoredPair};
 pub use options::{PairBuilder, PairOptions};
+pub use prompt::{
+    CandidateFacts, Completion, PromptClasses, PromptMode, PromptScratch, SeenPairs, Split, TracePair,
+};
 pub use random::pair_hash;
 pub use ranking::Ranking;
 pub use reason::{Fate, SkipReason, UnusedReason};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tracemill_model::{Text, Trace};
+
 use crate::decimal::{self, Decimal, ExactSum};
 use crate::error::PairError;
 use crate::score::ScoreValue;
@@ -114,6 +116,33 @@ impl ScoreSelection {
             ScoreSelection::Mean => mean(values),
             ScoreSelection::Min => best(values, ScoreValue::min),
             ScoreSelection::Max => best(values, ScoreValue::max),
+        }
+    }
+
+    /// Applies the selection to the scores of a trace; a label counts as a missing value.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](ScoreSelection::apply).
+    ///
+    /// ```
+    /// use tracemill_model::Trace;
+    /// use tracemill_pairs::{MissingScore, ScoreSelection};
+    ///
+    /// let trace = Trace::from_json(r#"{"messages":[],"scores":{"reward":1.0,"style":0.5,"verdict":"good"}}"#)?;
+    /// assert_eq!(ScoreSelection::Name("style".into()).of(&trace).map(|score| score.get()), Ok(0.5));
+    /// assert_eq!(ScoreSelection::Mean.of(&trace), Err(MissingScore::ValueMissing));
+    /// # Ok::<(), tracemill_model::DecodeError>(())
+    /// ```
+    pub fn of(&self, trace: &Trace<'_>) -> Result<ScoreValue, MissingScore> {
+        // Names are compared as the tokens they are, so that none has to be decoded.
+        let scores = trace
+            .scores()
+            .iter()
+            .map(|score| (score.name().map(Text::body), score.number()));
+        match self {
+            ScoreSelection::Name(name) => named(Text::new(name.as_str()).body(), scores),
+            ScoreSelection::Mean | ScoreSelection::Min | ScoreSelection::Max => self.apply(scores),
         }
     }
 }

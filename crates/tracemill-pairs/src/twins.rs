@@ -18,19 +18,28 @@ pub(crate) struct Twins {
 /// The completions of a group: what is known of them, and how to compare two.
 pub(crate) struct Completions<'c> {
     pub(crate) candidates: &'c [Candidate],
-    pub(crate) same: &'c mut SameCompletion<'c>,
+    /// What to ask; without it, equal digests are equal completions.
+    pub(crate) same: Option<&'c mut SameCompletion<'c>>,
 }
 
 impl Completions<'_> {
     fn digest(&self, entry: &Entry) -> Option<u128> {
         match self.candidates[entry.index as usize].completion() {
             CompletionFact::Digest(digest) => Some(digest),
-            CompletionFact::Unique | CompletionFact::Empty => None,
+            CompletionFact::Unique | CompletionFact::Empty | CompletionFact::Compared => None,
         }
     }
 
+    /// Whether nothing is known of a completion before it stands beside another.
+    fn unknown(&self, entry: &Entry) -> bool {
+        self.candidates[entry.index as usize].completion() == CompletionFact::Compared
+    }
+
     fn same(&mut self, a: &Entry, b: &Entry) -> bool {
-        (self.same)(a.index as usize, b.index as usize)
+        let positions = (a.index as usize, b.index as usize);
+        self.same
+            .as_mut()
+            .is_none_or(|same| same(positions.0, positions.1))
     }
 }
 
@@ -56,6 +65,9 @@ impl Twins {
         completions: &mut Completions<'_>,
         workload: Workload,
     ) -> bool {
+        if completions.unknown(&entries[a]) || completions.unknown(&entries[b]) {
+            return completions.same.is_some() && completions.same(&entries[a], &entries[b]);
+        }
         if !self.ready {
             let digest = completions.digest(&entries[a]);
             if digest.is_none() || digest != completions.digest(&entries[b]) {

@@ -7,8 +7,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use tracemill_model::Trace;
 use tracemill_pairs::{
-    Candidate, CompletionFact, Group, PairOptions, PairScratch, ScoreSelection, ScoreValue,
+    Candidate, Completion, CompletionFact, Group, PairOptions, PairScratch, PromptClasses, PromptMode,
+    PromptScratch, ScoreSelection, ScoreValue,
 };
 
 struct Counting;
@@ -112,4 +114,51 @@ fn selecting_a_score_allocates_nothing() {
         .sum();
     assert_eq!(ALLOCATIONS.get() - before, 0);
     assert!(sum > 9.0);
+}
+
+/// Traces with tools, calls, results, parts, escapes, several scores and blank beginnings.
+fn trace(answer: u32) -> Trace<'static> {
+    let json = format!(
+        r#"{{"messages":[{{"role":"system","content":"be\nbrief"}},
+        {{"role":"user","content":[{{"type":"text","text":"a"}},{{"type":"image","url":"http://x"}}]}},
+        {{"role":"assistant","tool_calls":[{{"id":"c","name":"f","arguments":"{{\"a\": \"\u00e9\"}}"}},
+            {{"id":"d","name":"f","arguments":{{"b":2}}}}]}},
+        {{"role":"tool","tool_call_id":"d","content":"1"}},{{"role":"tool","tool_call_id":"c","content":"2"}},
+        {{"role":"assistant","content":"\n\t {answer}","tool_calls":[{{"name":"g"}}]}}],
+        "tools":[{{"name":"f","parameters":{{"type":"object"}},"strict":true}}],
+        "scores":{{"a\"b":0.5,"c":{answer}}}}}"#
+    );
+    Trace::from_json(&json).unwrap().into_owned()
+}
+
+#[test]
+fn a_warm_scratch_takes_facts_and_pairs_without_allocating() {
+    let traces = [trace(1), trace(2)];
+    let modes = [
+        PromptMode::Exact,
+        PromptMode::CommonPrefix(Completion::Turn),
+        PromptMode::CommonPrefix(Completion::Rest),
+        PromptMode::Task,
+    ];
+    let mut scratch = PromptScratch::new();
+    let (mut facts, mut candidates) = (Vec::new(), Vec::new());
+    let mut classes = PromptClasses::new();
+    let mut work = || {
+        for mode in modes {
+            facts.clear();
+            for trace in &traces {
+                let score = ScoreSelection::Name("c".to_owned()).of(trace).ok();
+                facts.push(mode.facts(trace, score, &mut scratch));
+            }
+            classes.fill(&facts, &mut candidates);
+            assert_eq!(candidates[0].prompt_class(), candidates[1].prompt_class());
+            let pair = mode.pair(&traces[1], &traces[0], &mut scratch).unwrap();
+            assert_ne!(pair.digest(&mut scratch), 0);
+        }
+    };
+    work();
+    let before = ALLOCATIONS.get();
+    work();
+    // The name of the score, once for each trace and mode.
+    assert_eq!(ALLOCATIONS.get() - before, 8);
 }

@@ -6,6 +6,7 @@ use tracemill_model::Framing;
 use tracemill_model::json::Kind;
 
 use crate::head::{Head, HeadShape};
+use crate::options::SourceOptions;
 use crate::registry::{SourceInfo, sources};
 use crate::source::Source;
 
@@ -27,11 +28,10 @@ impl Evidence {
 
     /// The keys at these JSON pointers.
     pub fn keys(pointers: &[&str]) -> Self {
-        let noun = if pointers.len() == 1 { "key" } else { "keys" };
         let names = pointers
             .iter()
             .map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
-        Evidence(format!("{noun} {}", quoted(names)))
+        Evidence(keys(names))
     }
 }
 
@@ -115,7 +115,7 @@ impl fmt::Display for Seen {
             Some(Kind::Object) if self.keys.is_empty() => write!(f, "{records} has no keys")?,
             Some(Kind::Object) => {
                 let shown = self.keys.iter().take(KEYS_SHOWN);
-                write!(f, "{records} has the keys {}", quoted(shown))?;
+                write!(f, "{records} has the {}", keys(shown))?;
                 let more = self.keys.len().saturating_sub(KEYS_SHOWN);
                 if more > 0 {
                     write!(f, " and {more} more")?;
@@ -151,9 +151,28 @@ impl fmt::Display for Seen {
 /// }
 /// ```
 pub fn detect(head: &Head) -> Detection {
+    detect_with(head, &SourceOptions::new())
+}
+
+/// Asks every registered source that takes these options about the beginning of a file.
+///
+/// ```
+/// use tracemill_sources::{Detection, Head, SourceOptions, detect_with};
+///
+/// let line = br#"{"task":1,"draft":0,"question":"2+2?","answer":"4","score":1}"#;
+/// let options = SourceOptions::new()
+///     .with_field("example", "task")
+///     .with_field("prompt", "question")
+///     .with_field("response", "answer");
+/// match detect_with(&Head::new(line, true), &options) {
+///     Detection::One { info, .. } => assert_eq!(info.name(), "candidates"),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
+pub fn detect_with(head: &Head, options: &SourceOptions) -> Detection {
     let mut found: Vec<_> = sources()
         .iter()
-        .filter_map(|info| Some((info, info.make().detect(head)?)))
+        .filter_map(|info| Some((info, info.make_with(options).ok()?.detect(head)?)))
         .collect();
     match found.pop() {
         None => Detection::None { seen: Seen::of(head) },
@@ -206,8 +225,9 @@ fn may_hold(head: &Head, pointer: &str) -> bool {
     }
 }
 
-/// Names in backticks, with commas.
-fn quoted(names: impl IntoIterator<Item = impl fmt::Display>) -> String {
+/// The word and the names, in backticks.
+fn keys(names: impl IntoIterator<Item = impl fmt::Display>) -> String {
     let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
+    let noun = if names.len() == 1 { "key" } else { "keys" };
+    format!("{noun} {}", names.join(", "))
 }

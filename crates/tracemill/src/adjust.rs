@@ -36,6 +36,17 @@ pub struct GroupBy {
     rest: String,
 }
 
+impl std::fmt::Display for GroupBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "/{}{}",
+            self.field.replace('~', "~0").replace('/', "~1"),
+            self.rest
+        )
+    }
+}
+
 impl std::str::FromStr for GroupBy {
     type Err = Error;
 

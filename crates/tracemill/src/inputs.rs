@@ -60,16 +60,7 @@ fn plan_one(
         Some(source) => (Arc::clone(source), None),
         None => detect(&input, head)?,
     };
-    let framing = framing_for(&*source, head).ok_or_else(|| {
-        let framings: Vec<_> = source.framings().iter().map(ToString::to_string).collect();
-        let message = format!(
-            "{}: `{}` is read from {}, and this begins otherwise",
-            input.name(),
-            source.name(),
-            framings.join(", or ")
-        );
-        Error::new(ErrorKind::Input, message)
-    })?;
+    let framing = choose_framing(&input, &*source, head)?;
     let mut context = Context::new(limits);
     if let Framing::Elements(elements) = &framing {
         context = with_headers(context, &input, elements, longest)?;
@@ -93,6 +84,25 @@ fn with_headers(
         return Ok(context);
     }
     Ok(context.with_headers(tracemill_io::headers(input, elements, longest)?))
+}
+
+/// The framing that fits the beginning of the file. A source with one framing is taken at its word: its records need not
+/// be JSON.
+fn choose_framing(input: &Input, source: &dyn Source, head: &Head) -> Result<Framing, Error> {
+    let mut framings = source.framings();
+    if framings.len() == 1 {
+        return Ok(framings.remove(0));
+    }
+    framing_for(source, head).ok_or_else(|| {
+        let framings: Vec<_> = framings.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{}: `{}` is read from {}, and this begins otherwise",
+            input.name(),
+            source.name(),
+            framings.join(", or ")
+        );
+        Error::new(ErrorKind::Input, message)
+    })
 }
 
 fn detect(input: &Input, head: &Head) -> Result<(Arc<dyn Source>, Option<String>), Error> {

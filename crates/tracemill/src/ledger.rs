@@ -104,6 +104,28 @@ pub struct TraceCounts {
     pub unused: Counts,
 }
 
+/// What became of the groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupCounts {
+    /// All of them.
+    pub read: u64,
+    /// Those of which a pair was written.
+    pub paired: u64,
+}
+
+/// What became of the possible pairs: `possible = written + skipped`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PairTotals {
+    /// Every two candidates of one group.
+    pub possible: u64,
+    /// Those that were written.
+    pub written: u64,
+    /// Those that were not, by reason.
+    pub skipped: Counts,
+}
+
 /// One input: how it was read and what it held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,6 +167,10 @@ pub struct Ledger {
     pub records: RecordCounts,
     /// What became of the traces.
     pub traces: TraceCounts,
+    /// What became of the groups, where traces were paired.
+    pub groups: GroupCounts,
+    /// What became of the possible pairs, where traces were paired.
+    pub pairs: PairTotals,
     /// What options changed in traces before they were encoded, by option.
     pub adjusted: Counts,
     /// How many examples were written.
@@ -170,9 +196,9 @@ impl Ledger {
                 == traces.used + traces.filtered.total() + traces.rejected.total() + traces.unused.total()
     }
 
-    /// The number of records and traces that were rejected.
+    /// The number of records, traces and pairs that were rejected.
     pub fn rejected(&self) -> u64 {
-        self.records.rejected.total() + self.traces.rejected.total()
+        self.records.rejected.total() + self.traces.rejected.total() + self.pairs.skipped.get("refused")
     }
 
     /// Adds the account of one block, or of one part of a run.
@@ -187,6 +213,11 @@ impl Ledger {
         self.traces.filtered.merge(&other.traces.filtered);
         self.traces.rejected.merge(&other.traces.rejected);
         self.traces.unused.merge(&other.traces.unused);
+        self.groups.read += other.groups.read;
+        self.groups.paired += other.groups.paired;
+        self.pairs.possible += other.pairs.possible;
+        self.pairs.written += other.pairs.written;
+        self.pairs.skipped.merge(&other.pairs.skipped);
         self.adjusted.merge(&other.adjusted);
         self.examples += other.examples;
         self.losses.merge(&other.losses);
@@ -224,6 +255,15 @@ impl Ledger {
         self.traces.filtered.write(w.key("filtered"));
         self.traces.rejected.write(w.key("rejected"));
         self.traces.unused.write(w.key("unused"));
+        w.end_object();
+        w.key("groups").begin_object();
+        w.key("read").number(self.groups.read);
+        w.key("paired").number(self.groups.paired);
+        w.end_object();
+        w.key("pairs").begin_object();
+        w.key("possible").number(self.pairs.possible);
+        w.key("written").number(self.pairs.written);
+        self.pairs.skipped.write(w.key("skipped"));
         w.end_object();
         self.adjusted.write(w.key("adjusted"));
         w.key("examples").begin_object();

@@ -52,6 +52,7 @@ mod inputs;
 mod ledger;
 mod memory;
 mod mill;
+mod pairing;
 mod policy;
 mod run;
 mod select;
@@ -59,9 +60,12 @@ mod work;
 
 pub use adjust::{GroupBy, SystemPrompt};
 pub use error::{Error, ErrorKind};
-pub use ledger::{Counts, InputEntry, Ledger, OutputEntry, RecordCounts, TraceCounts};
+pub use ledger::{
+    Counts, GroupCounts, InputEntry, Ledger, OutputEntry, PairTotals, RecordCounts, TraceCounts,
+};
 pub use memory::Encoded;
 pub use mill::{Mill, MillBuilder, WhenEmpty};
+pub use pairing::{Duplicates, Pairing};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
 

@@ -10,6 +10,7 @@ use tracemill_sources::Source;
 
 use crate::adjust::{Adjustments, GroupBy, SystemPrompt};
 use crate::error::{Error, ErrorKind};
+use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
 use crate::select::ScoreFilter;
 
@@ -41,16 +42,30 @@ pub struct Mill {
 pub(crate) struct Config {
     pub(crate) encoder: Box<dyn Encoder>,
     pub(crate) source: Option<Arc<dyn Source>>,
-    pub(crate) turns: Turns,
+    pub(crate) examples: Examples,
     pub(crate) on_error: OnError,
     pub(crate) allowed: AllowedLosses,
     pub(crate) empty: WhenEmpty,
     pub(crate) chains: Chains,
+    pub(crate) pairing: Option<Pairing>,
     pub(crate) adjustments: Adjustments,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
     pub(crate) record_limit: RecordLimit,
     pub(crate) limits: Limits,
+}
+
+/// Which examples traces make, where they are not paired.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Examples {
+    Conversations(Turns),
+    Labelled { threshold: f64 },
+}
+
+impl Default for Examples {
+    fn default() -> Self {
+        Examples::Conversations(Turns::Whole)
+    }
 }
 
 /// What it means that nothing is left to write.
@@ -80,11 +95,12 @@ pub struct MillBuilder {
     encoder: Option<EncoderChoice>,
     options: EncodeOptions,
     source: Option<Arc<dyn Source>>,
-    turns: Turns,
+    examples: Examples,
     on_error: OnError,
     allowed: AllowedLosses,
     empty: WhenEmpty,
     chains: Chains,
+    pairing: Option<Pairing>,
     adjustments: Adjustments,
     scores: ScoreFilter,
     threads: Threads,
@@ -160,7 +176,14 @@ impl MillBuilder {
 
     /// Sets how many examples one trace makes: one, unless set.
     pub fn turns(&mut self, turns: Turns) -> &mut Self {
-        self.turns = turns;
+        self.examples = Examples::Conversations(turns);
+        self
+    }
+
+    /// Makes a labelled example of each trace, for unpaired preferences: its last assistant turn is good if the score that
+    /// counts is at least `threshold`.
+    pub fn label(&mut self, threshold: f64) -> &mut Self {
+        self.examples = Examples::Labelled { threshold };
         self
     }
 
@@ -192,6 +215,12 @@ impl MillBuilder {
     /// unless set.
     pub fn chains(&mut self, chains: Chains) -> &mut Self {
         self.chains = chains;
+        self
+    }
+
+    /// Makes preference pairs of groups of traces, instead of one or more examples of each trace.
+    pub fn pairing(&mut self, pairing: Pairing) -> &mut Self {
+        self.pairing = Some(pairing);
         self
     }
 
@@ -249,24 +278,23 @@ impl MillBuilder {
     /// Of kind `Config` if no format was set, the format does not take conversations, or a threshold is no number.
     pub fn build(&self) -> Result<Mill, Error> {
         let encoder = self.make_encoder()?;
-        if !encoder.accepts(Shape::Conversation) {
-            return Err(Error::config(format!(
-                "format `{}` takes no conversations",
-                encoder.name()
-            )));
-        }
+        self.check_shape(&*encoder)?;
         if self.scores.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
+        }
+        if matches!(self.examples, Examples::Labelled { threshold } if threshold.is_nan()) {
+            return Err(Error::config("the threshold of labels is not a number"));
         }
         Ok(Mill {
             config: Arc::new(Config {
                 encoder,
                 source: self.source.clone(),
-                turns: self.turns,
+                examples: self.examples,
                 on_error: self.on_error,
                 allowed: self.allowed.clone(),
                 empty: self.empty,
                 chains: self.chains,
+                pairing: self.pairing.clone(),
                 adjustments: self.adjustments.clone(),
                 scores: self.scores.clone(),
                 threads: self.threads,
@@ -274,6 +302,39 @@ impl MillBuilder {
                 limits: self.limits,
             }),
         })
+    }
+
+    fn check_shape(&self, encoder: &dyn Encoder) -> Result<(), Error> {
+        let (shape, noun) = match (&self.pairing, self.examples) {
+            (Some(_), _) => (Shape::Preference, "preference pairs"),
+            (None, Examples::Labelled { .. }) => (Shape::Labelled, "labelled examples"),
+            (None, Examples::Conversations(_)) => (Shape::Conversation, "conversations"),
+        };
+        if self.pairing.is_some() && self.scores.min.is_some() {
+            return Err(Error::config(
+                "`--min-score` would take candidates away before they are paired; use `--min-chosen-score` or \
+                 `--max-rejected-score`",
+            ));
+        }
+        if encoder.accepts(shape) {
+            return Ok(());
+        }
+        let remedy = [
+            (Shape::Conversation, "`tracemill convert` writes it"),
+            (Shape::Preference, "`tracemill pairs` makes pairs for it"),
+            (
+                Shape::Labelled,
+                "`tracemill convert --label-threshold` makes labelled examples for it",
+            ),
+        ];
+        let remedy = remedy
+            .iter()
+            .find(|(shape, _)| encoder.accepts(*shape))
+            .map_or("", |(_, remedy)| remedy);
+        Err(Error::config(format!(
+            "format `{}` takes no {noun}; {remedy}",
+            encoder.name()
+        )))
     }
 
     fn make_encoder(&self) -> Result<Box<dyn Encoder>, Error> {

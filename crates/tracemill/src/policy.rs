@@ -39,7 +39,7 @@ impl Default for AllowedLosses {
 impl AllowedLosses {
     /// None is allowed.
     pub fn none() -> Self {
-        AllowedLosses::default()
+        AllowedLosses([false; Loss::ALL.len()])
     }
 
     /// Every one is allowed.
@@ -74,6 +74,12 @@ impl AllowedLosses {
             .into_iter()
             .filter(|&loss| self.contains(loss))
             .map(Loss::code)
+    }
+}
+
+impl Default for AllowedLosses {
+    fn default() -> Self {
+        AllowedLosses::none()
     }
 }
 

@@ -134,12 +134,12 @@ impl Mill {
 
     /// Runs, keeping the account in `ledger` also on failure; gives what was written into memory.
     fn execute_into(&self, run: Run, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
-        let (mut output, mut rejects) = (run.output, run.rejects);
-        let source = self.config.source.as_ref();
+        let config = &*self.config;
+        let inputs = run.inputs.into_iter().map(|input| input.with_cancel(&run.cancel));
         let (planned, empty) =
-            inputs::plan(run.inputs, source, self.config.limits, self.config.record_limit)?;
-        let chains = self.config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
-        let planned = if chains { spooled(planned)? } else { planned };
+            inputs::plan(inputs, config.source.as_ref(), config.limits, config.record_limit)?;
+        let chains = config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
+        let planned = self.readable_again(planned, chains)?;
         run.progress.expect(&planned, if chains { 2 } else { 1 });
         let numbering = if chains {
             Numbering::Needed
@@ -156,48 +156,80 @@ impl Mill {
         } else {
             None
         };
-        let keep = if rejects.is_some() {
+        let rejects = if run.rejects.is_some() {
             Rejects::Keep
         } else {
             Rejects::Count
         };
         let work = Work {
-            config: &self.config,
+            config,
             inputs: &planned,
             superseded: superseded.as_ref(),
-            rejects: keep,
+            rejects,
         };
-        let mut counts = vec![0; planned.len()];
-        let result = self.blocks(
-            &planned,
+        let counts = vec![0; planned.len()];
+        let mut open = Open {
+            output: run.output,
+            rejects: run.rejects,
+            counts,
             watch,
-            |n, done| work.block(n, done),
-            |done: &mut Done| {
-                ledger.merge(&done.ledger);
-                for &(input, records) in &done.per_input {
-                    counts[input] += records;
-                }
-                output.append(&done.bytes)?;
-                if let Some(rejects) = &mut rejects {
-                    rejects.append(&done.rejects)?;
-                }
-                run.progress.records.store(ledger.records.read, Ordering::Relaxed);
-                done.failure.take().map_or(Ok(()), Err)
-            },
-        );
-        ledger.inputs = entries(&planned, &empty, &counts);
-        result?;
-        if ledger.examples == 0 && self.config.empty == WhenEmpty::Fail {
-            commit(rejects, ledger.rejected(), ledger)?;
-            return Err(nothing_left(ledger));
+        };
+        let result = match &config.pairing {
+            Some(pairing) => self.pair(pairing, &planned, &work, &mut open, ledger),
+            None => self.convert(&planned, &work, &mut open, ledger),
+        };
+        ledger.inputs = entries(&planned, &empty, &open.counts);
+        let failure = match result {
+            Err(error) if error.kind() != ErrorKind::Empty => return Err(error),
+            Err(nothing) => Some(nothing),
+            Ok(()) if ledger.examples == 0 && config.empty == WhenEmpty::Fail => Some(nothing_left(ledger)),
+            Ok(()) => None,
+        };
+        if let Some(nothing) = failure {
+            // What was rejected explains why nothing is left: it is kept.
+            commit(open.rejects, ledger.rejected(), ledger)?;
+            return Err(nothing);
         }
-        let contents = commit(Some(output), ledger.examples, ledger)?;
-        commit(rejects, ledger.rejected(), ledger)?;
+        let contents = commit(Some(open.output), ledger.examples, ledger)?;
+        commit(open.rejects, ledger.rejected(), ledger)?;
         Ok(contents)
     }
 
+    /// One pass: each trace to its examples.
+    fn convert(
+        &self,
+        planned: &[Planned],
+        work: &Work<'_>,
+        open: &mut Open<'_>,
+        ledger: &mut Ledger,
+    ) -> Result<(), Error> {
+        let watch = open.watch;
+        self.blocks(
+            planned,
+            watch,
+            |numbered, done| work.block(numbered, done),
+            |done: &mut Done| {
+                open.take_over(done, ledger)?;
+                done.failure.take().map_or(Ok(()), Err)
+            },
+        )
+    }
+
+    /// Copies inputs that a second reading, or one by byte ranges, could not find again.
+    fn readable_again(&self, planned: Vec<Planned>, chains: bool) -> Result<Vec<Planned>, Error> {
+        let copy = |planned: Planned| {
+            let input = match (&self.config.pairing, chains) {
+                (Some(_), _) => planned.input.seekable()?,
+                (None, true) => planned.input.spooled()?,
+                (None, false) => planned.input,
+            };
+            Ok(Planned { input, ..planned })
+        };
+        planned.into_iter().map(copy).collect()
+    }
+
     /// Reads the inputs in blocks, works them in parallel and takes the results in order.
-    fn blocks<O: Default + Send>(
+    pub(crate) fn blocks<O: Default + Send>(
         &self,
         planned: &[Planned],
         watch: Watch<'_>,
@@ -254,18 +286,51 @@ impl Mill {
 }
 
 /// What a pass over the inputs reports to, obeys, and keeps count of.
-#[derive(Clone, Copy)]
-struct Watch<'r> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch<'r> {
     progress: &'r Progress,
-    cancel: &'r Cancel,
+    pub(crate) cancel: &'r Cancel,
     numbering: Numbering,
 }
 
 /// Whether records have to be counted while they are read, which costs a look at every line.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Numbering {
     Needed,
     None,
+}
+
+/// A run under way: its outputs, and how many records each input gave.
+#[derive(Debug)]
+pub(crate) struct Open<'r> {
+    output: Output,
+    rejects: Option<Output>,
+    counts: Vec<u64>,
+    pub(crate) watch: Watch<'r>,
+}
+
+impl Open<'_> {
+    /// Takes over what came of a block.
+    pub(crate) fn take_over(&mut self, done: &mut Done, ledger: &mut Ledger) -> Result<(), Error> {
+        ledger.merge(&done.ledger);
+        for &(input, records) in &done.per_input {
+            self.counts[input] += records;
+        }
+        self.watch
+            .progress
+            .records
+            .store(ledger.records.read, Ordering::Relaxed);
+        self.write(&done.bytes, &done.rejects)
+    }
+
+    /// Appends records, and lines of the reject file.
+    pub(crate) fn write(&mut self, bytes: &[u8], rejects: &[u8]) -> Result<(), Error> {
+        self.output.append(bytes)?;
+        if let Some(output) = &mut self.rejects {
+            output.append(rejects)?;
+        }
+        Ok(())
+    }
 }
 
 /// The keys of a record; none if it is bad (the second pass will say so) or its source has no chains.
@@ -280,20 +345,10 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
         .decode(&planned.context, record.text().ok()?, &mut batch)
         .ok()?;
     match batch.traces() {
-        [trace] => Some(ChainKeys::of(trace)),
-        _ => None,
+        [] => None,
+        [only] => Some(ChainKeys::of(only)),
+        [first, ..] => Some(ChainKeys::of_several(first)),
     }
-}
-
-/// Makes inputs that can be read only once readable twice.
-fn spooled(planned: Vec<Planned>) -> Result<Vec<Planned>, Error> {
-    let spool = |planned: Planned| {
-        Ok(Planned {
-            input: planned.input.spooled()?,
-            ..planned
-        })
-    };
-    planned.into_iter().map(spool).collect()
 }
 
 fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEntry> {

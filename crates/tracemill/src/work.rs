@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use tracemill_formats::{Losses, Scratch};
+use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::Record;
-use tracemill_model::{Example, JsonWriter, Locator, Trace};
+use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
+use tracemill_pairs::PromptMode;
 use tracemill_sources::{Batch, Superseded};
 
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Ledger, LossTally};
-use crate::mill::Config;
+use crate::mill::{Config, Examples};
 use crate::policy::OnError;
 
 /// A block of records and the ordinal of its first in the whole run.
@@ -75,22 +76,92 @@ pub(crate) enum Rejects {
     Count,
 }
 
-/// Why a record or a trace cannot go on.
-struct Bad {
-    code: &'static str,
-    message: String,
+/// Why a record, a trace or a pair cannot go on.
+pub(crate) struct Bad {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
     remedy: Option<String>,
 }
 
+impl Bad {
+    fn new(code: &'static str, message: String) -> Self {
+        Bad {
+            code,
+            message,
+            remedy: None,
+        }
+    }
+
+    /// What an encoder refuses.
+    pub(crate) fn encode(error: EncodeError) -> Self {
+        Bad::new(error.kind().code(), error.to_string())
+    }
+
+    /// The error that ends the run.
+    pub(crate) fn fail(&self, place: &dyn fmt::Display) -> Error {
+        let remedy = self
+            .remedy
+            .as_ref()
+            .map_or(String::new(), |remedy| format!("{remedy}, or "));
+        let message = format!(
+            "{place}: {}\n  {remedy}go on without such records with `--on-error skip`",
+            self.message
+        );
+        Error::new(ErrorKind::Record, message).with_code(self.code)
+    }
+}
+
+/// Refuses what was lost and is not allowed; names the first, and the option that would let all of it pass.
+pub(crate) fn refuse_losses(config: &Config, losses: &Losses) -> Result<(), Bad> {
+    if losses.is_empty() {
+        return Ok(());
+    }
+    let refused: Vec<_> = losses
+        .iter()
+        .filter(|(loss, ..)| !config.allowed.contains(*loss))
+        .collect();
+    let Some(&(first, _, message)) = refused.first() else {
+        return Ok(());
+    };
+    let codes: Vec<_> = refused.iter().map(|(loss, ..)| loss.code()).collect();
+    Err(Bad {
+        code: first.code(),
+        message: format!(
+            "message {message}: `{}` cannot hold this: {} (loss `{}`)",
+            config.encoder.name(),
+            first.summary(),
+            first.code()
+        ),
+        remedy: Some(format!("allow it with `--allow-loss {}`", codes.join(","))),
+    })
+}
+
 impl Work<'_> {
-    /// Works a block; stops at the first bad record if that ends the run.
+    /// Works a block: each trace to its examples.
     pub(crate) fn block(&self, numbered: &Numbered, done: &mut Done) {
+        self.decode_block(numbered, done, |record, _, trace, done| {
+            self.trace(Place::Record(record), trace, done)
+        });
+    }
+
+    /// Decodes a block and calls `visit` with every trace, and which of its record's it is; stops at the first bad
+    /// record if that ends the run.
+    pub(crate) fn decode_block(
+        &self,
+        numbered: &Numbered,
+        done: &mut Done,
+        mut visit: impl FnMut(&Record<'_>, usize, &Trace<'_>, &mut Done) -> Result<(), Error>,
+    ) {
         done.clear();
         let mut batch = Batch::new();
         for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
             done.ledger.records.read += 1;
             done.count_input(record.input());
-            if let Err(error) = self.record(&record, ordinal, &mut batch, done) {
+            let visited = self.record(&record, ordinal, &mut batch, done).and_then(|()| {
+                let mut traces = batch.traces().iter().enumerate();
+                traces.try_for_each(|(which, trace)| visit(&record, which, trace, done))
+            });
+            if let Err(error) = visited {
                 done.failure = Some(error);
                 break;
             }
@@ -98,6 +169,7 @@ impl Work<'_> {
         done.settle();
     }
 
+    /// Decodes a record into `batch`, which stays empty if there is nothing to go on with.
     fn record<'b>(
         &'b self,
         record: &Record<'b>,
@@ -105,6 +177,7 @@ impl Work<'_> {
         batch: &mut Batch<'b>,
         done: &mut Done,
     ) -> Result<(), Error> {
+        batch.clear();
         if self
             .superseded
             .is_some_and(|superseded| superseded.contains(ordinal))
@@ -112,12 +185,13 @@ impl Work<'_> {
             done.ledger.records.superseded += 1;
             return Ok(());
         }
-        batch.clear();
         if let Err(bad) = self.decode(record, batch) {
+            batch.clear();
             done.ledger.records.rejected.add(bad.code);
             return self.reject(Place::Record(record), &bad, done);
         }
         if let Some(code) = batch.skipped() {
+            batch.clear();
             done.ledger.records.skipped.add(code);
             return Ok(());
         }
@@ -128,27 +202,16 @@ impl Work<'_> {
                 self.config.adjustments.apply(trace, &mut done.ledger.adjusted);
             }
         }
-        for trace in batch.traces() {
-            self.trace(Place::Record(record), trace, done)?;
-        }
         Ok(())
     }
 
     fn decode<'b>(&self, record: &Record<'b>, batch: &mut Batch<'b>) -> Result<(), Bad> {
-        let text = record.text().map_err(|error| Bad {
-            code: error.code(),
-            message: error.to_string(),
-            remedy: None,
-        })?;
+        let text = record
+            .text()
+            .map_err(|error| Bad::new(error.code(), error.to_string()))?;
         let input = &self.inputs[record.input()];
-        input
-            .source
-            .decode(&input.context, text, batch)
-            .map_err(|error| Bad {
-                code: error.kind().code(),
-                message: error.to_string(),
-                remedy: None,
-            })
+        let decoded = input.source.decode(&input.context, text, batch);
+        decoded.map_err(|error| Bad::new(error.kind().code(), error.to_string()))
     }
 
     pub(crate) fn trace(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
@@ -161,12 +224,16 @@ impl Work<'_> {
         }
         let start = done.bytes.len();
         let tally = done.tally.clone();
-        match self.encode(trace, done) {
-            Ok(0) => done.ledger.traces.unused.add("no-target"),
-            Ok(examples) => {
+        let encoded = match self.config.examples {
+            Examples::Conversations(turns) => self.conversations(turns, trace, done),
+            Examples::Labelled { threshold } => self.labelled(threshold, trace, done)?,
+        };
+        match encoded {
+            Ok(Made::Examples(examples)) => {
                 done.ledger.traces.used += 1;
                 done.ledger.examples += examples;
             }
+            Ok(Made::Nothing(reason)) => done.ledger.traces.unused.add(reason),
             Err(bad) => {
                 done.bytes.truncate(start);
                 done.tally = tally;
@@ -177,70 +244,74 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Appends every example of a trace and gives their number; a refused one takes the others with it.
-    fn encode(&self, trace: &Trace<'_>, done: &mut Done) -> Result<u64, Bad> {
+    /// Appends every example of a trace; a refused one takes the others with it.
+    fn conversations(&self, turns: Turns, trace: &Trace<'_>, done: &mut Done) -> Result<Made, Bad> {
         let mut examples = 0;
-        for conversation in self.config.turns.of(trace) {
-            done.scratch.clear();
-            let example = Example::Conversation(conversation);
-            self.config
-                .encoder
-                .encode(&example, &mut done.scratch, &mut done.bytes)
-                .map_err(|error| Bad {
-                    code: error.kind().code(),
-                    message: error.to_string(),
-                    remedy: None,
-                })?;
-            self.refuse_losses(&done.scratch.losses)?;
-            done.tally.add(&done.scratch.losses);
-            done.bytes.push(b'\n');
+        for conversation in turns.of(trace) {
+            self.encode(&Example::Conversation(conversation), done)?;
             examples += 1;
         }
-        Ok(examples)
+        Ok(if examples == 0 {
+            Made::Nothing("no-target")
+        } else {
+            Made::Examples(examples)
+        })
     }
 
-    fn refuse_losses(&self, losses: &Losses) -> Result<(), Bad> {
-        if losses.is_empty() {
-            return Ok(());
-        }
-        let refused: Vec<_> = losses
-            .iter()
-            .filter(|(loss, ..)| !self.config.allowed.contains(*loss))
-            .collect();
-        let Some(&(first, _, message)) = refused.first() else {
-            return Ok(());
+    /// Appends the one labelled example of a trace.
+    fn labelled(
+        &self,
+        threshold: f64,
+        trace: &Trace<'_>,
+        done: &mut Done,
+    ) -> Result<Result<Made, Bad>, Error> {
+        let Some(split) = PromptMode::Exact.split(trace.messages()) else {
+            return Ok(Ok(Made::Nothing("no-target")));
         };
-        let codes: Vec<_> = refused.iter().map(|(loss, ..)| loss.code()).collect();
-        Err(Bad {
-            code: first.code(),
-            message: format!(
-                "message {message}: `{}` cannot hold this: {} (loss `{}`)",
-                self.config.encoder.name(),
-                first.summary(),
-                first.code()
-            ),
-            remedy: Some(format!("allow it with `--allow-loss {}`", codes.join(","))),
-        })
+        let Some(score) = self.config.scores.score(trace)? else {
+            return Ok(Ok(Made::Nothing("no-score")));
+        };
+        let example = Example::Labelled(Labelled {
+            prompt: Span::new(trace, split.prompt()),
+            completion: Side {
+                completion: Span::new(trace, split.completion()),
+                score: Some(score),
+            },
+            label: score >= threshold,
+        });
+        Ok(self.encode(&example, done).map(|()| Made::Examples(1)))
+    }
+
+    /// Appends one record, unless the format or the policy refuses it.
+    fn encode(&self, example: &Example<'_>, done: &mut Done) -> Result<(), Bad> {
+        done.scratch.clear();
+        self.config
+            .encoder
+            .encode(example, &mut done.scratch, &mut done.bytes)
+            .map_err(Bad::encode)?;
+        refuse_losses(self.config, &done.scratch.losses)?;
+        done.tally.add(&done.scratch.losses);
+        done.bytes.push(b'\n');
+        Ok(())
     }
 
     /// Fails the run, or notes the record and lets it go on.
     fn reject(&self, place: Place<'_>, bad: &Bad, done: &mut Done) -> Result<(), Error> {
         if self.config.on_error == OnError::Fail {
-            let remedy = bad
-                .remedy
-                .as_ref()
-                .map_or(String::new(), |remedy| format!("{remedy}, or "));
-            let message = format!(
-                "{place}: {}\n  {remedy}go on without such records with `--on-error skip`",
-                bad.message
-            );
-            return Err(Error::new(ErrorKind::Record, message).with_code(bad.code));
+            return Err(bad.fail(&place));
         }
         if let (Rejects::Keep, Place::Record(record)) = (self.rejects, place) {
             write_reject(&record.locator(), record, bad, &mut done.rejects);
         }
         Ok(())
     }
+}
+
+/// What a trace made.
+enum Made {
+    Examples(u64),
+    /// Nothing, and why.
+    Nothing(&'static str),
 }
 
 /// Where a trace came from, for messages.

@@ -132,6 +132,8 @@ pub(super) const CRATES: &[Crate] = &[
         name: "tracemill-cli",
         siblings: &["tracemill"],
         third_party: &[
+            Always("anstream"),
+            Always("anstyle"),
             Always("clap"),
             Always("clap_complete"),
             Always("clap_mangen"),

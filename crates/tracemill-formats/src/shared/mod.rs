@@ -14,6 +14,8 @@ pub(crate) mod metadata;
 pub(crate) mod pair;
 pub(crate) mod plain;
 pub(crate) mod reasoning;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod tools;

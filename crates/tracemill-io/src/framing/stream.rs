@@ -1,6 +1,6 @@
 //! The bytes of one open input, without a byte order mark.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::input::{Input, InputStream};
 use std::io::{self, Read};
 
@@ -25,6 +25,7 @@ impl Stream {
                 some => read += some,
             }
         }
+        refuse_foreign(&head[..read], input.name())?;
         let has_mark = read == head.len() && head == BYTE_ORDER_MARK;
         let (left, start) = if has_mark { (0, 3) } else { (read as u64, 0) };
         Ok(Stream {
@@ -52,6 +53,23 @@ impl Stream {
         };
         read.map_err(|source| self.input.read_error(source))
     }
+}
+
+/// Recognises what is wrong as a whole, rather than let every line of it be wrong.
+fn refuse_foreign(head: &[u8], name: &str) -> Result<(), Error> {
+    let (kind, message) = match head {
+        [0x1f, 0x8b, ..] => (
+            ErrorKind::Unsupported,
+            "is gzip data; decompress it, or let its name end in `.gz`",
+        ),
+        [0x28, 0xb5, 0x2f, ..] => (
+            ErrorKind::Unsupported,
+            "is zstd data; decompress it, or let its name end in `.zst`",
+        ),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => (ErrorKind::Utf8, "is UTF-16 text; convert it to UTF-8"),
+        _ => return Ok(()),
+    };
+    Err(Error::new(kind, message).in_file(name))
 }
 
 fn retrying(reader: &mut InputStream, buf: &mut [u8]) -> io::Result<usize> {

@@ -26,10 +26,11 @@ use std::path::{Path, PathBuf};
 /// ```
 pub fn expand<P: AsRef<Path>>(paths: &[P], wanted: impl Fn(&str) -> bool) -> Result<Vec<Input>, Error> {
     let mut inputs = Vec::new();
+    let stdin = Input::stdin();
     for path in paths {
         let path = path.as_ref();
         if path == Path::new("-") {
-            inputs.push(Input::stdin());
+            inputs.push(stdin.clone());
         } else if is_folder(path)? {
             inputs.extend(files_in(path, &wanted)?.into_iter().map(Input::path));
         } else {

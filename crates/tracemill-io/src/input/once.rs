@@ -19,6 +19,15 @@ impl Once {
         Once(Mutex::new(State::Fresh(reader)))
     }
 
+    /// Puts another reader around the one that is not read yet.
+    pub(super) fn wrap(&self, around: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = match std::mem::replace(&mut *state, State::Taken) {
+            State::Fresh(reader) => State::Fresh(around(reader)),
+            other => other,
+        };
+    }
+
     pub(super) fn head(&self, limit: usize, input: &Input) -> Result<Vec<u8>, Error> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut replay = take(&mut state, input)?;

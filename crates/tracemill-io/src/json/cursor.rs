@@ -1,12 +1,13 @@
 //! A forward-only walk over the tokens of one document.
 
 use super::pointer::{index, key_is, unescape};
+use super::string::string_end;
 use super::structure::{Step, Structure};
 use crate::error::{Error, ErrorKind};
 use crate::framing::Stream;
 
-/// How much is read and scanned at once.
-const BUFFER: usize = 128 << 10;
+/// How much is read and scanned at once: few system calls, and still in the cache when it is copied to a block.
+const BUFFER: usize = 64 << 10;
 /// Keys are kept up to this length, to be compared and shown.
 const LONGEST_KEY: usize = 4 << 10;
 /// How many keys a message lists.
@@ -403,24 +404,6 @@ fn keys_listed(seen: &[String]) -> String {
         .collect();
     let more = if seen.len() > KEYS_SHOWN { ", …" } else { "" };
     format!("has {}{more}", keys.join(", "))
-}
-
-/// Where the string that `bytes` are inside of ends, past its quote; `escaped` says whether the first byte is escaped,
-/// and then whether the byte after the last one is.
-fn string_end(bytes: &[u8], escaped: &mut bool) -> Option<usize> {
-    let mut at = usize::from(std::mem::take(escaped));
-    while let Some(found) = bytes
-        .get(at..)
-        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
-    {
-        at += found;
-        if bytes[at] == b'"' {
-            return Some(at + 1);
-        }
-        at += 2;
-    }
-    *escaped = at > bytes.len();
-    None
 }
 
 fn is_space(byte: u8) -> bool {

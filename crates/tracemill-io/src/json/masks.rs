@@ -18,6 +18,12 @@ pub(super) fn mask(chunk: &[u8; 64], is: impl Fn(u8) -> bool) -> u64 {
     mask
 }
 
+/// Whether `is` holds for any of 64 bytes; cheaper than their mask.
+#[inline]
+pub(super) fn some(chunk: &[u8; 64], is: impl Fn(u8) -> bool) -> bool {
+    chunk.iter().fold(false, |found, &byte| found | is(byte))
+}
+
 /// Whether a byte is `[`, `]`, `{` or `}`. The two kinds differ in one bit.
 #[inline]
 pub(super) fn is_bracket(byte: u8) -> bool {

@@ -1,6 +1,6 @@
 //! Finds the end of one array or object, whatever is in it.
 
-use super::masks::{escaped, is_bracket, mask, parity};
+use super::masks::{escaped, is_bracket, mask, parity, some};
 
 /// Deeper nesting than any record has; keeps the memory of a hostile document bounded.
 const MAX_DEPTH: usize = 1 << 20;
@@ -60,13 +60,12 @@ impl Structure {
     /// Takes the first `length` bytes of `chunk`; the others are spaces.
     #[inline]
     fn chunk(&mut self, chunk: &[u8; 64], length: usize) -> Option<Step> {
-        let escaped = escaped(mask(chunk, |byte| byte == b'\\'), &mut self.escaped);
-        if length < 64 {
-            // A backslash at the very end escapes the first byte of the next piece, not the padding.
-            self.escaped = escaped >> length & 1;
-        }
-        let quotes = mask(chunk, |byte| byte == b'"') & !escaped;
-        let in_string = parity(quotes) ^ self.in_string;
+        let quotes = mask(chunk, |byte| byte == b'"') & !self.escapes(chunk, length);
+        let in_string = if quotes == 0 {
+            self.in_string
+        } else {
+            parity(quotes) ^ self.in_string
+        };
         self.in_string = if in_string >> 63 == 1 { u64::MAX } else { 0 };
         if in_string == u64::MAX {
             return None; // the middle of a long string: what most of a record is
@@ -80,6 +79,20 @@ impl Structure {
             }
         }
         None
+    }
+
+    /// Which bytes a backslash escapes.
+    #[inline]
+    fn escapes(&mut self, chunk: &[u8; 64], length: usize) -> u64 {
+        if self.escaped == 0 && !some(chunk, |byte| byte == b'\\') {
+            return 0;
+        }
+        let escapes = escaped(mask(chunk, |byte| byte == b'\\'), &mut self.escaped);
+        if length < 64 {
+            // A backslash at the very end escapes the first byte of the next piece, not the padding.
+            self.escaped = escapes >> length & 1;
+        }
+        escapes
     }
 
     #[inline]

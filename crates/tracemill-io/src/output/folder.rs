@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A folder of outputs, written beside its target under a hidden temporary name and renamed as one.
@@ -34,6 +35,8 @@ pub struct OutputFolder {
     // Dropped before `created`, which removes the folders if they are empty.
     temporary: TempDir,
     created: CreatedFolders,
+    /// Shared with every output that is not complete yet.
+    incomplete: Arc<()>,
 }
 
 impl OutputFolder {
@@ -63,6 +66,7 @@ impl OutputFolder {
             overwrite,
             temporary,
             created,
+            incomplete: Arc::new(()),
         })
     }
 
@@ -81,26 +85,25 @@ impl OutputFolder {
         if target.exists() {
             return Err(Error::exists(&name));
         }
-        Output::temporary(
-            name,
-            Rename {
-                target,
-                overwrite: Overwrite::Refuse,
-                permissions: None,
-            },
-            digest,
-        )
+        let rename = Rename {
+            target,
+            overwrite: Overwrite::Refuse,
+            permissions: None,
+        };
+        let mut output = Output::temporary(name, rename, digest)?;
+        output.within = Some(Arc::clone(&self.incomplete));
+        Ok(output)
     }
 
-    /// Gives the folder its name. All its outputs must be committed before; others are not in it.
+    /// Gives the folder its name. All its outputs must be committed, or dropped, before.
     ///
     /// Where a folder is replaced there is a moment in which neither the old nor the new one has the name: no system
     /// call that is available everywhere exchanges two folders.
     ///
     /// # Errors
     ///
-    /// When a folder of that name has appeared meanwhile, or when it cannot be renamed. Then nothing is left behind, and
-    /// what was there before stays.
+    /// When an output in it is not complete, when a folder of that name has appeared meanwhile, or when it cannot be
+    /// renamed. Then nothing is left behind, and what was there before stays.
     pub fn commit(self) -> Result<(), Error> {
         let OutputFolder {
             name,
@@ -108,8 +111,13 @@ impl OutputFolder {
             overwrite,
             temporary,
             created,
+            incomplete,
         } = self;
         let failed = |source| Error::writing(&name, source);
+        if Arc::strong_count(&incomplete) > 1 {
+            let message = "an output in the folder was not completed before the folder was";
+            return Err(Error::new(ErrorKind::Write, message).in_file(&name));
+        }
         place::sync_folder(temporary.path());
         if occupied(&target).map_err(failed)? {
             if overwrite == Overwrite::Refuse {

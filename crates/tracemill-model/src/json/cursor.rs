@@ -1,13 +1,21 @@
+//! The pull parser under every reader.
+
 use std::borrow::Cow;
 
-use super::{RawJson, Text, canonical, scan};
-use crate::error::{DecodeError, DecodeErrorKind};
+mod grammar;
+mod keys;
+mod string;
+mod value;
+
+pub(super) use self::keys::Keys;
+use super::{RawJson, Text, canonical};
+use crate::error::{DecodeError, DecodeErrorKind, excerpt};
 use crate::limits::Limits;
 
 /// A place in a JSON text, moving forward: the pull parser under every reader.
 ///
-/// Checks the whole grammar as it goes, refuses duplicate keys in raw values, lone surrogates and nesting beyond the
-/// limit, and hands out tokens that borrow from the text.
+/// Checks the whole grammar as it goes, refuses keys that stand twice in one object, lone surrogates and nesting
+/// beyond the limit, and hands out tokens that borrow from the text.
 ///
 /// ```
 /// use tracemill_model::json::Cursor;
@@ -29,12 +37,9 @@ use crate::limits::Limits;
 pub struct Cursor<'a> {
     text: &'a str,
     at: usize,
-    /// No U+2028, U+2029 or U+0085 anywhere, so that no string has to be looked at for them.
-    clean: bool,
     depth: u16,
     limits: Limits,
-    /// Spans of the keys of the raw objects that are open, innermost last: for finding duplicates.
-    keys: Vec<(usize, usize)>,
+    keys: Keys,
 }
 
 /// The type of the next value.
@@ -81,12 +86,6 @@ impl Kind {
     }
 }
 
-/// A string token as scanned: its inside, and whether that is already canonical.
-struct Scanned<'a> {
-    body: &'a str,
-    canonical: bool,
-}
-
 type Result<T> = std::result::Result<T, DecodeError>;
 
 impl<'a> Cursor<'a> {
@@ -97,28 +96,26 @@ impl<'a> Cursor<'a> {
 
     /// A cursor at the start of `text`.
     pub fn with_limits(text: &'a str, limits: Limits) -> Self {
-        let clean = !canonical::has_separator(text);
         Cursor {
             text,
             at: 0,
-            clean,
             depth: 0,
             limits,
-            keys: Vec::new(),
+            keys: Keys::default(),
         }
     }
 
-    /// A cursor that works in a buffer of a former one.
-    pub(super) fn reusing(text: &'a str, mut keys: Vec<(usize, usize)>) -> Self {
-        keys.clear();
+    /// A cursor that works in the buffers of an earlier one, which [`into_keys`](Cursor::into_keys) gives back.
+    pub(super) fn reusing(text: &'a str, keys: Keys) -> Self {
         Cursor {
             keys,
             ..Cursor::new(text)
         }
     }
 
-    /// The buffer, for the next cursor.
-    pub(super) fn into_keys(self) -> Vec<(usize, usize)> {
+    /// The buffers, for the next cursor.
+    pub(super) fn into_keys(mut self) -> Keys {
+        self.keys.truncate(0);
         self.keys
     }
 
@@ -179,19 +176,23 @@ impl<'a> Cursor<'a> {
     /// Reads an object, calling `field` with each key; `field` must read the value.
     ///
     /// # Errors
-    /// If the next value is no object, is malformed or nested too deep, or `field` fails; the path names the key.
+    /// If the next value is no object, is malformed or nested too deep, has a key twice, or `field` fails; the path
+    /// names the key.
     pub fn object(&mut self, mut field: impl FnMut(&mut Self, &Text<'a>) -> Result<()>) -> Result<()> {
         self.open(b'{', "an object")?;
         if self.closes(b'}') {
             return Ok(());
         }
+        let first = self.keys.len();
         loop {
             let key = self.key()?;
+            self.colon()?;
+            let key = key.into_text();
             if let Err(error) = field(self, &key) {
-                return Err(error.in_key(&key.decode()));
+                return Err(error.in_key(key.body()));
             }
             if !self.another(b'}')? {
-                return Ok(());
+                return self.close_keys(first);
             }
         }
     }
@@ -225,12 +226,7 @@ impl<'a> Cursor<'a> {
         if self.byte() != Some(b'"') {
             return Err(self.expected("a string"));
         }
-        let scanned = self.scan_string()?;
-        Ok(Text::from_canonical(if scanned.canonical {
-            Cow::Borrowed(scanned.body)
-        } else {
-            canonical::canonical_body(scanned.body)
-        }))
+        self.string().map(Token::into_text)
     }
 
     /// Reads a string or `null`; `null` is `None`.
@@ -278,10 +274,11 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// If the next value is no such number, or does not fit 64 bits.
     pub fn unsigned(&mut self) -> Result<u64> {
-        let start = self.at;
+        let start = self.start();
         let token = self.number()?;
         token.parse().map_err(|_| {
-            let message = format!("expected an integer that is not negative, found `{token}`");
+            let found = excerpt(token);
+            let message = format!("expected an integer from 0 to 2^64 - 1, found `{found}`");
             DecodeError::new(DecodeErrorKind::WrongValue, start, message)
         })
     }
@@ -298,398 +295,80 @@ impl<'a> Cursor<'a> {
         self.literal("null").map(|()| true)
     }
 
-    /// Reads any value and keeps it raw: order of keys and text of numbers stay, white space goes.
+    /// The offset of the next value: where an error about the whole of it belongs.
+    pub(crate) fn start(&mut self) -> usize {
+        self.space();
+        self.at
+    }
+
+    /// The `type` of the object that is next, if it has one; the cursor stays where it is.
     ///
-    /// # Errors
-    /// If the value is malformed, nested too deep, or has a key twice in one object.
-    pub fn raw(&mut self) -> Result<RawJson<'a>> {
-        let (value, compact) = self.token()?;
-        Ok(RawJson::from_canonical(if compact {
-            Cow::Borrowed(value)
-        } else {
-            let mut canonical = String::with_capacity(value.len());
-            canonical::canonical_value_into(value, &mut canonical);
-            Cow::Owned(canonical)
-        }))
+    /// Costs nothing worth mention when `type` comes first, as it nearly always does. What is malformed is left for
+    /// the reading that follows to report.
+    pub(crate) fn type_ahead(&mut self) -> Option<RawJson<'a>> {
+        let mark = self.mark();
+        let found = self.find_type();
+        self.rewind(mark);
+        found
     }
 
-    /// Checks the next value and gives it as it was written, and whether that is the canonical form.
-    pub(super) fn token(&mut self) -> Result<(&'a str, bool)> {
-        self.space();
-        let start = self.at;
-        let mut compact = true;
-        self.skip_value(&mut compact)?;
-        Ok((&self.text[start..self.at], compact))
-    }
-
-    /// Checks the next value and passes over it.
-    ///
-    /// # Errors
-    /// As [`raw`](Cursor::raw).
-    pub fn skip(&mut self) -> Result<()> {
-        self.space();
-        self.skip_value(&mut true)
-    }
-
-    #[inline]
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    /// Passes over white space and says whether there was any.
-    #[inline]
-    fn space(&mut self) -> bool {
-        let start = self.at;
-        while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
-        }
-        self.at > start
-    }
-
-    fn open(&mut self, bracket: u8, noun: &str) -> Result<()> {
-        self.space();
-        if self.byte() != Some(bracket) {
-            return Err(self.expected(noun));
-        }
-        self.descend()
-    }
-
-    /// Consumes an opening bracket and counts it.
-    fn descend(&mut self) -> Result<()> {
-        if self.depth >= self.limits.depth() {
-            let message = format!("nested deeper than {} levels", self.limits.depth());
-            return Err(self.error(DecodeErrorKind::TooDeep, message));
-        }
-        self.depth += 1;
-        self.at += 1;
-        Ok(())
-    }
-
-    /// Consumes the closing bracket if it is next.
-    #[inline]
-    fn closes(&mut self, bracket: u8) -> bool {
-        self.space();
-        let closes = self.byte() == Some(bracket);
-        if closes {
-            self.at += 1;
-            self.depth -= 1;
-        }
-        closes
-    }
-
-    /// After a member: a comma (true) or the closing bracket (false).
-    #[inline]
-    fn another(&mut self, bracket: u8) -> Result<bool> {
-        if self.closes(bracket) {
-            return Ok(false);
-        }
-        if self.byte() != Some(b',') {
-            return Err(self.unexpected(if bracket == b'}' {
-                "`,` or `}`"
-            } else {
-                "`,` or `]`"
-            }));
-        }
-        self.at += 1;
-        Ok(true)
-    }
-
-    fn key(&mut self) -> Result<Text<'a>> {
-        self.space();
-        if self.byte() != Some(b'"') {
-            return Err(self.unexpected("a key in quotes"));
-        }
-        let key = self.text()?;
-        self.colon()?;
-        Ok(key)
-    }
-
-    #[inline]
-    fn colon(&mut self) -> Result<()> {
-        self.space();
-        if self.byte() != Some(b':') {
-            return Err(self.unexpected("`:`"));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn literal(&mut self, word: &str) -> Result<()> {
-        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.unexpected("a value"));
-        }
-        self.at += word.len();
-        Ok(())
-    }
-
-    /// The error for a byte that cannot stand here.
-    #[cold]
-    fn unexpected(&self, wanted: &str) -> DecodeError {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let Some(found) = rest.chars().next() else {
-            return self.error(
-                DecodeErrorKind::Truncated,
-                format!("expected {wanted}, but the record ends here"),
-            );
-        };
-        for word in ["NaN", "Infinity", "-Infinity"] {
-            if rest.starts_with(word) {
-                let message = format!("`{word}` is not JSON; write null where there is no number");
-                return self.error(DecodeErrorKind::NotFinite, message);
-            }
-        }
-        let (kind, cut) = if "nulltruefalse".contains(rest) {
-            (DecodeErrorKind::Truncated, ", and the record ends here")
-        } else {
-            (DecodeErrorKind::Syntax, "")
-        };
-        self.error(
-            kind,
-            format!("expected {wanted}, found `{}`{cut}", found.escape_debug()),
-        )
-    }
-
-    /// Scans the string whose opening quote is next.
-    #[inline]
-    fn scan_string(&mut self) -> Result<Scanned<'a>> {
-        let start = self.at + 1;
-        let bytes = self.text.as_bytes();
-        let mut at = start;
-        let mut canonical = true;
-        loop {
-            at = scan::special(bytes, at);
-            match bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => match bytes.get(at + 1) {
-                    Some(b'"' | b'\\' | b'n' | b'r' | b't' | b'b' | b'f') => at += 2,
-                    Some(b'/') => {
-                        canonical = false;
-                        at += 2;
-                    }
-                    Some(b'u') => {
-                        canonical = false;
-                        at += self.unicode_escape(at)?;
-                    }
-                    Some(_) => {
-                        return Err(DecodeError::new(
-                            DecodeErrorKind::Syntax,
-                            at,
-                            "no such escape in JSON",
-                        ));
-                    }
-                    None => return Err(self.ends_in_string(at + 1)),
-                },
-                Some(_) => return Err(control_character(bytes[at], at)),
-                None => return Err(self.ends_in_string(at)),
-            }
-        }
-        self.at = at + 1;
-        let body = &self.text[start..at];
-        Ok(Scanned {
-            body,
-            canonical: canonical && (self.clean || !canonical::has_separator(body)),
-        })
-    }
-
-    /// The length of the `\u` escape (or pair of them) at `at`.
-    #[cold]
-    fn unicode_escape(&self, at: usize) -> Result<usize> {
-        let high = self.hex4(at)?;
-        match high {
-            0xd800..=0xdbff => {
-                let pair = self.text.as_bytes().get(at + 6..at + 8) == Some(b"\\u");
-                if pair && (0xdc00..=0xdfff).contains(&self.hex4(at + 6)?) {
-                    return Ok(12);
-                }
-                Err(lone_surrogate(high, at))
-            }
-            0xdc00..=0xdfff => Err(lone_surrogate(high, at)),
-            _ => Ok(6),
-        }
-    }
-
-    /// The value of the four digits of the `\u` escape at `at`.
-    fn hex4(&self, at: usize) -> Result<u32> {
-        let bytes = self.text.as_bytes();
-        let Some(digits) = bytes.get(at + 2..at + 6) else {
-            return Err(self.ends_in_string(bytes.len()));
-        };
-        digits.iter().try_fold(0, |value, &digit| {
-            let digit = char::from(digit).to_digit(16);
-            digit.map(|digit| value * 16 + digit).ok_or_else(|| {
-                DecodeError::new(DecodeErrorKind::Syntax, at, "`\\u` needs four hexadecimal digits")
-            })
-        })
-    }
-
-    #[cold]
-    fn ends_in_string(&self, at: usize) -> DecodeError {
-        let message = format!(
-            "the record ends inside the string that begins in column {}",
-            self.at + 1
-        );
-        DecodeError::new(DecodeErrorKind::Truncated, at.min(self.text.len()), message)
-    }
-
-    /// Checks a value without keeping it; clears `compact` if its bytes are not the canonical ones.
-    fn skip_value(&mut self, compact: &mut bool) -> Result<()> {
-        match self.peek()? {
-            Kind::String => *compact &= self.scan_string()?.canonical,
-            Kind::Number => self.skip_number()?,
-            Kind::Object => self.skip_object(compact)?,
-            Kind::Array => self.skip_array(compact)?,
-            Kind::Null => self.literal("null")?,
-            Kind::Bool => {
-                let word = if self.byte() == Some(b't') {
-                    "true"
-                } else {
-                    "false"
-                };
-                self.literal(word)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn skip_array(&mut self, compact: &mut bool) -> Result<()> {
-        self.descend()?;
-        *compact &= !self.space();
-        if self.closes(b']') {
-            return Ok(());
-        }
-        for index in 0.. {
-            *compact &= !self.space();
-            self.skip_value(compact).map_err(|error| error.in_index(index))?;
-            *compact &= !self.space();
-            if !self.another(b']')? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn skip_object(&mut self, compact: &mut bool) -> Result<()> {
-        self.descend()?;
-        *compact &= !self.space();
+    fn find_type(&mut self) -> Option<RawJson<'a>> {
+        self.open(b'{', "an object").ok()?;
         if self.closes(b'}') {
-            return Ok(());
+            return None;
         }
-        let first = self.keys.len();
-        let mut plain = true;
         loop {
-            *compact &= !self.space();
-            let start = self.at;
-            if self.byte() != Some(b'"') {
-                return Err(self.unexpected("a key in quotes"));
+            let key = self.key().ok()?;
+            self.colon().ok()?;
+            if key.into_text().body() == "type" {
+                return self.raw().ok();
             }
-            let key = self.scan_string()?;
-            plain &= key.canonical;
-            self.keys.push((start + 1, self.at - 1));
-            *compact &= !self.space();
-            self.colon()?;
-            *compact &= !self.space();
-            if let Err(error) = self.skip_value(compact) {
-                return Err(error.in_key(&Text::from_canonical(key.body).decode()));
+            self.skip().ok()?;
+            if !self.another(b'}').ok()? {
+                return None;
             }
-            *compact &= !self.space();
-            if !self.another(b'}')? {
-                break;
-            }
-        }
-        *compact &= plain;
-        self.refuse_duplicates(first, plain)?;
-        self.keys.truncate(first);
-        Ok(())
-    }
-
-    /// Refuses the object whose keys begin at `first` of the stack if one of them stands there twice.
-    fn refuse_duplicates(&mut self, first: usize, plain: bool) -> Result<()> {
-        /// Up to here comparing each with each is faster than sorting.
-        const FEW: usize = 16;
-        let text = self.text;
-        let keys = &mut self.keys[first..];
-        let duplicate = if !plain {
-            let mut decoded: Vec<_> = keys
-                .iter()
-                .map(|&(from, to)| (canonical::canonical_body(&text[from..to]), from))
-                .collect();
-            decoded.sort();
-            decoded
-                .windows(2)
-                .find(|pair| pair[0].0 == pair[1].0)
-                .map(|pair| pair[1].1)
-        } else if keys.len() <= FEW {
-            (1..keys.len()).find_map(|i| {
-                let (from, to) = keys[i];
-                let same = |&(a, b): &(usize, usize)| b - a == to - from && text[a..b] == text[from..to];
-                keys[..i].iter().any(same).then_some(from)
-            })
-        } else {
-            keys.sort_unstable_by(|a, b| text[a.0..a.1].cmp(&text[b.0..b.1]).then(a.cmp(b)));
-            let same = |pair: &&[(usize, usize)]| text[pair[0].0..pair[0].1] == text[pair[1].0..pair[1].1];
-            keys.windows(2).find(same).map(|pair| pair[1].0)
-        };
-        match duplicate {
-            Some(at) => Err(DecodeError::new(
-                DecodeErrorKind::DuplicateKey,
-                at - 1,
-                "this key stands here twice",
-            )),
-            None => Ok(()),
         }
     }
 
-    fn skip_number(&mut self) -> Result<()> {
-        if self.byte() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.byte() {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.digits(),
-            _ => {
-                self.at -= usize::from(self.text[self.at..].starts_with("Infinity"));
-                return Err(self.unexpected("a number"));
-            }
-        }
-        if self.byte() == Some(b'.') {
-            self.at += 1;
-            self.some_digits()?;
-        }
-        if matches!(self.byte(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.byte(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.some_digits()?;
-        }
-        Ok(())
-    }
-
-    fn digits(&mut self) {
-        while matches!(self.byte(), Some(b'0'..=b'9')) {
-            self.at += 1;
+    /// The place of the cursor, to go back to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            at: self.at,
+            depth: self.depth,
+            keys: self.keys.len(),
         }
     }
 
-    fn some_digits(&mut self) -> Result<()> {
-        let start = self.at;
-        self.digits();
-        if self.at == start {
-            Err(self.unexpected("a digit"))
-        } else {
-            Ok(())
-        }
+    /// Goes back to a place further up in the same or a surrounding value.
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        self.at = mark.at;
+        self.depth = mark.depth;
+        self.keys.truncate(mark.keys);
     }
 }
 
-#[cold]
-fn control_character(byte: u8, at: usize) -> DecodeError {
-    let message = format!("the control character U+{byte:04X} must be escaped inside a string");
-    DecodeError::new(DecodeErrorKind::Syntax, at, message)
+/// A place that a cursor can go back to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    at: usize,
+    depth: u16,
+    keys: usize,
 }
 
-#[cold]
-fn lone_surrogate(unit: u32, at: usize) -> DecodeError {
-    let message = format!("`\\u{unit:04x}` is half of a surrogate pair, which no text can hold");
-    DecodeError::new(DecodeErrorKind::LoneSurrogate, at, message)
+/// A string token as scanned: its inside, and whether that is already canonical.
+#[derive(Clone, Copy)]
+struct Token<'a> {
+    body: &'a str,
+    canonical: bool,
+}
+
+impl<'a> Token<'a> {
+    #[inline]
+    fn into_text(self) -> Text<'a> {
+        Text::from_canonical(if self.canonical {
+            Cow::Borrowed(self.body)
+        } else {
+            Cow::Owned(canonical::respell(self.body))
+        })
+    }
 }

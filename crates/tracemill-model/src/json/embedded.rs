@@ -1,4 +1,5 @@
-use super::{Cursor, RawJson, Text, canonical};
+use super::cursor::Keys;
+use super::{Cursor, RawJson, Text};
 use crate::error::DecodeError;
 
 /// Reads JSON out of texts that should hold it, such as the arguments of a call; its buffers are used again for each.
@@ -15,7 +16,7 @@ use crate::error::DecodeError;
 pub struct EmbeddedJson {
     decoded: String,
     canonical: String,
-    keys: Vec<(usize, usize)>,
+    keys: Keys,
 }
 
 impl EmbeddedJson {
@@ -32,16 +33,11 @@ impl EmbeddedJson {
         self.decoded.clear();
         text.decode_into(&mut self.decoded);
         let mut cursor = Cursor::reusing(&self.decoded, std::mem::take(&mut self.keys));
-        let token = cursor.token();
-        let token = token.and_then(|token| cursor.finish().map(|()| token));
+        let value = cursor
+            .raw_in(&mut self.canonical)
+            .and_then(|value| cursor.finish().map(|()| value));
         self.keys = cursor.into_keys();
-        let (value, compact) = token?;
-        if compact {
-            return Ok(RawJson::from_canonical(value));
-        }
-        self.canonical.clear();
-        canonical::canonical_value_into(value, &mut self.canonical);
-        Ok(RawJson::from_canonical(self.canonical.as_str()))
+        value
     }
 }
 

@@ -7,6 +7,7 @@
 mod canonical;
 mod cursor;
 mod embedded;
+mod escape;
 mod raw;
 mod scan;
 mod text;

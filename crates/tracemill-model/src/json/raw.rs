@@ -2,8 +2,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::cursor::{Cursor, Kind};
-use super::{Text, scan};
+use super::{Text, canonical, scan};
 use crate::error::DecodeError;
+use crate::limits::Limits;
 
 /// Any JSON value, kept as it was written: order of keys and text of numbers; white space between tokens is gone and
 /// strings are canonical.
@@ -87,9 +88,9 @@ impl<'a> RawJson<'a> {
         self.kind() == Kind::Null
     }
 
-    /// A cursor over the value.
+    /// A cursor over the value, which was checked once and may be as deep as can be asked for.
     pub fn cursor(&self) -> Cursor<'_> {
-        Cursor::new(&self.0)
+        Cursor::with_limits(&self.0, Limits::default().with_depth(Limits::MAX_DEPTH))
     }
 
     /// The members of an object in order; nothing for other values.
@@ -104,27 +105,16 @@ impl<'a> RawJson<'a> {
 
     /// The member of an object.
     pub fn get(&self, key: &str) -> Option<RawJson<'_>> {
-        self.members()
-            .find(|(name, _)| *name == *key)
-            .map(|(_, value)| value)
+        member(&self.0, key).map(|value| RawJson(Cow::Borrowed(value)))
     }
 
     /// The value that a JSON pointer (RFC 6901) names; the whole for `""`.
     pub fn pointer(&self, pointer: &str) -> Option<RawJson<'_>> {
-        let mut value: &str = &self.0;
-        for step in pointer.split('/').skip(1) {
-            let key = step.replace("~1", "/").replace("~0", "~");
-            value = match value.as_bytes().first() {
-                Some(b'{') => Members(Walk::over(value, b'{'))
-                    .find(|(name, _)| *name == *key)?
-                    .1
-                    .borrowed_str()?,
-                Some(b'[') => Elements(Walk::over(value, b'['))
-                    .nth(key.parse().ok()?)?
-                    .borrowed_str()?,
-                _ => return None,
-            };
+        let mut steps = pointer.split('/');
+        if steps.next() != Some("") {
+            return None;
         }
+        let value = steps.try_fold(&*self.0, step)?;
         Some(RawJson(Cow::Borrowed(value)))
     }
 
@@ -136,13 +126,6 @@ impl<'a> RawJson<'a> {
     /// The same value, independent of the record it was read from.
     pub fn into_owned(self) -> RawJson<'static> {
         RawJson(Cow::Owned(self.0.into_owned()))
-    }
-
-    fn borrowed_str(self) -> Option<&'a str> {
-        match self.0 {
-            Cow::Borrowed(text) => Some(text),
-            Cow::Owned(_) => None,
-        }
     }
 }
 
@@ -184,12 +167,8 @@ impl<'a> Iterator for Members<'a> {
     type Item = (Text<'a>, RawJson<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let key = self.0.value()?;
-        let value = self.0.value()?;
-        Some((
-            Text::from_canonical(&key[1..key.len() - 1]),
-            RawJson(Cow::Borrowed(value)),
-        ))
+        let (key, value) = self.0.member()?;
+        Some((Text::from_canonical(key), RawJson(Cow::Borrowed(value))))
     }
 }
 
@@ -233,6 +212,35 @@ impl<'a> Walk<'a> {
         self.at = end + 1;
         self.text.get(start..end)
     }
+
+    /// The next member: the inside of its key, and its value.
+    fn member(&mut self) -> Option<(&'a str, &'a str)> {
+        let key = self.value()?;
+        let value = self.value()?;
+        Some((&key[1..key.len() - 1], value))
+    }
+}
+
+/// The member of an object; `None` for other values.
+fn member<'v>(value: &'v str, key: &str) -> Option<&'v str> {
+    let mut walk = Walk::over(value, b'{');
+    loop {
+        let (name, value) = walk.member()?;
+        if canonical::decodes_to(name, key) {
+            return Some(value);
+        }
+    }
+}
+
+/// The member or element that one step of a JSON pointer names.
+fn step<'v>(value: &'v str, step: &str) -> Option<&'v str> {
+    if !value.starts_with('[') {
+        return member(value, &step.replace("~1", "/").replace("~0", "~"));
+    }
+    let canonical = step == "0" || step.starts_with(|first: char| ('1'..='9').contains(&first));
+    let index = step.parse().ok().filter(|_| canonical)?;
+    let mut walk = Walk::over(value, b'[');
+    std::iter::from_fn(|| walk.value()).nth(index)
 }
 
 /// The offset behind the valid, compact value at `at`.
@@ -268,7 +276,7 @@ fn skip(bytes: &[u8], mut at: usize) -> usize {
 /// The offset behind the closing quote of the string whose inside begins at `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
-        at = scan::special(bytes, at);
+        at = scan::special(bytes, at).at;
         match bytes.get(at) {
             Some(b'\\') => at += 2,
             Some(_) => return at + 1,

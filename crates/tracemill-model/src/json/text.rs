@@ -1,7 +1,8 @@
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use super::canonical;
+use super::escape::{Piece, pieces};
 
 /// A string, held as the canonical inside of its JSON token.
 ///
@@ -44,7 +45,10 @@ impl<'a> Text<'a> {
 
     /// Whether the string is empty or holds nothing but white space (as Unicode defines it).
     pub fn is_blank(&self) -> bool {
-        self.decode().trim().is_empty()
+        pieces(&self.0).all(|piece| match piece {
+            Piece::Run(run) => run.trim().is_empty(),
+            Piece::Character(character) => character.is_whitespace(),
+        })
     }
 
     /// The characters themselves; borrowed when the body holds no escape.
@@ -53,13 +57,13 @@ impl<'a> Text<'a> {
             return Cow::Borrowed(&self.0);
         }
         let mut decoded = String::with_capacity(self.0.len());
-        canonical::unescape_into(&self.0, &mut decoded);
+        canonical::decode_into(&self.0, &mut decoded);
         Cow::Owned(decoded)
     }
 
     /// Appends the characters themselves to `out`: [`decode`](Text::decode) into a buffer that is used again.
     pub fn decode_into(&self, out: &mut String) {
-        canonical::unescape_into(&self.0, out);
+        canonical::decode_into(&self.0, out);
     }
 
     /// The same text, borrowing from this one.
@@ -75,13 +79,13 @@ impl<'a> Text<'a> {
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        self.decode() == other
+        canonical::decodes_to(&self.0, other)
     }
 }
 
 impl PartialEq<&str> for Text<'_> {
     fn eq(&self, other: &&str) -> bool {
-        self.decode() == *other
+        canonical::decodes_to(&self.0, other)
     }
 }
 
@@ -94,7 +98,10 @@ impl fmt::Debug for Text<'_> {
 /// Writes the decoded characters.
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.decode())
+        pieces(&self.0).try_for_each(|piece| match piece {
+            Piece::Run(run) => f.write_str(run),
+            Piece::Character(character) => f.write_char(character),
+        })
     }
 }
 

@@ -237,11 +237,7 @@ impl JsonString<'_, '_> {
 
     /// Appends ordinary characters, escaping what needs it.
     pub fn push(&mut self, decoded: &str) -> &mut Self {
-        if scan::special(decoded.as_bytes(), 0) == decoded.len() && decoded.is_ascii() {
-            self.writer.out.extend_from_slice(decoded.as_bytes());
-        } else {
-            canonical::escape_into_bytes(decoded, self.writer.out);
-        }
+        canonical::escape_into(decoded, self.writer.out);
         self
     }
 
@@ -301,7 +297,7 @@ fn push_number(number: u64, out: &mut Vec<u8>) {
 fn escape_canonical(json: &[u8], out: &mut Vec<u8>) {
     let mut clean = 0;
     loop {
-        let at = scan::special(json, clean);
+        let at = scan::special(json, clean).at;
         out.extend_from_slice(&json[clean..at]);
         match json.get(at) {
             Some(&byte) => out.extend_from_slice(&[b'\\', byte]),

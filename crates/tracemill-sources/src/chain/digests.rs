@@ -2,18 +2,16 @@
 
 use tracemill_model::{
     Arguments, Content, JsonWriter, MediaSource, Message, Part, RawJson, Reasoning, Role, Text, Tool,
-    ToolCall, Trace,
+    ToolCall, Trace, digest,
 };
-
-use crate::digest::digest;
 
 /// What tells whether one record continues another: digests of a conversation and of its beginnings.
 ///
 /// The digests are 128 bits of `MurmurHash3` over what was said, the same on every machine. What programs change when
 /// they send an answer back does not count: ids, names of assistants and tools, unnamed fields, missing or `null` or empty
 /// text, text as one part or several, the spelling of the JSON of arguments. What would be lost with the record does
-/// count: tools, roles, names of users, text, media, calls, results, refusals, reasoning. (An answer whose reasoning is
-/// not sent back is therefore not contained in the next record.)
+/// count: tools, roles, names of users, text, media, calls, results, refusals, reasoning, and what is not to be trained
+/// on. (An answer whose reasoning is not sent back is therefore not contained in the next record.)
 ///
 /// ```
 /// use tracemill_model::Trace;
@@ -34,7 +32,7 @@ pub struct ChainKeys {
 }
 
 impl ChainKeys {
-    /// The keys of a record that holds this one trace.
+    /// The keys of a record that holds this one trace. No record continues a trace that has scores: they would be lost.
     pub fn of(trace: &Trace<'_>) -> Self {
         let mut keys = ChainKeys::default();
         let mut buffer = Vec::new();
@@ -45,7 +43,7 @@ impl ChainKeys {
             Said(&mut buffer).message(message);
             state = digest(&buffer);
             if index + 1 == trace.messages().len() {
-                keys.whole = Some(state);
+                keys.whole = trace.scores().is_empty().then_some(state);
             } else if *message.role() == Role::Assistant {
                 keys.earlier.push(state);
             }
@@ -114,6 +112,9 @@ impl Said<'_> {
         }
         for call in message.tool_calls() {
             self.call(call);
+        }
+        if message.train() == Some(false) {
+            self.field(b'w', "0");
         }
     }
 

@@ -7,6 +7,8 @@ use tracemill_model::json::Kind;
 const MAX_DEPTH: usize = 6;
 /// How many pointers are recorded: a first record has dozens.
 const MAX_NODES: usize = 2048;
+/// How long a pointer may be: a hostile key would be in the pointers of all its members.
+const MAX_POINTER: usize = 512;
 /// How long a string may be to be kept: names and markers are short.
 const MAX_TEXT: usize = 128;
 
@@ -117,7 +119,7 @@ impl<'b> Scan<'b> {
 
     fn value(&mut self, pointer: &mut String, depth: usize) -> Result<(), Stop> {
         let kind = kind_of(self.next_byte().ok_or(Stop::End)?).ok_or(Stop::Broken)?;
-        if depth > MAX_DEPTH || self.nodes.len() >= MAX_NODES {
+        if depth > MAX_DEPTH || self.nodes.len() >= MAX_NODES || pointer.len() > MAX_POINTER {
             return self.skip();
         }
         let index = self.nodes.len();

@@ -2,12 +2,11 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Fields, Group, GroupKind, Key, Limits, RawJson, Text, Tool, Trace,
+    DecodeError, DecodeErrorKind, Fields, Group, GroupKind, Key, Limits, RawJson, Text, Tool, Trace, digest,
 };
 
 use super::response::{Answer, Response};
 use super::{ERROR_BODY, NO_RESPONSE};
-use crate::digest::digest;
 use crate::record::{Once, object};
 use crate::source::Batch;
 

@@ -11,13 +11,15 @@ use crate::workspace::Workspace;
 
 /// The folders of cases, and which formats have a golden in each case of them. One folder a case; in it
 /// `input.jsonl`, and files whose names begin with that of a format.
-const FOLDERS: [(&str, fn(&Format) -> bool); 2] = [
+const FOLDERS: [(&str, Kind); 2] = [
     ("crates/tracemill-formats/tests/golden", takes_conversations),
     (
         "crates/tracemill-formats/tests/golden-preference",
         takes_candidates,
     ),
 ];
+
+type Kind = fn(&Format) -> bool;
 
 fn takes_conversations(format: &Format) -> bool {
     format.shapes.iter().any(|shape| shape == "conversation")

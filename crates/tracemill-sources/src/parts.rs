@@ -99,14 +99,21 @@ impl<'a> Span<'a> {
     }
 }
 
-/// The error with a path that is already written, which may begin with places in lists: `[3].content`.
+/// The error with a path that is already written, such as `a.b[3]["c d"]`.
 fn below(error: DecodeError, path: &str) -> DecodeError {
-    let listed = path.strip_prefix('[').and_then(|path| path.split_once(']'));
-    match listed.and_then(|(index, rest)| Some((index.parse().ok()?, rest))) {
-        Some((index, rest)) => below(error, rest.trim_start_matches('.')).in_index(index),
-        None if path.is_empty() => error,
-        None => error.in_key(path),
+    let path = path.strip_prefix('.').unwrap_or(path);
+    if path.is_empty() {
+        return error;
     }
+    if let Some((key, rest)) = path.strip_prefix("[\"").and_then(|path| path.split_once("\"]")) {
+        return below(error, rest).in_key(key);
+    }
+    let listed = path.strip_prefix('[').and_then(|path| path.split_once(']'));
+    if let Some((index, rest)) = listed.and_then(|(index, rest)| Some((index.parse().ok()?, rest))) {
+        return below(error, rest).in_index(index);
+    }
+    let (key, rest) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
+    below(error, rest).in_key(key)
 }
 
 /// Reads what a model saw: nothing, one thing a user says, or messages.
@@ -325,17 +332,19 @@ mod tests {
     }
 
     #[test]
-    fn written_paths_are_taken_apart_at_their_front() {
-        for path in ["", "a", "[3]", "[3].a[1].b", "[3][4].a", "a.b[2]"] {
+    fn written_paths_are_taken_apart() {
+        for path in [
+            "",
+            "a",
+            "[3]",
+            "[3].a[1].b",
+            "[3][4].a",
+            "a.b[2]",
+            "a[\"b c\"][1].d",
+            "[\"b.c\"]",
+        ] {
             let error = DecodeError::new(DecodeErrorKind::WrongValue, 0, "no");
             assert_eq!(below(error, path).path(), path);
-            let error = DecodeError::new(DecodeErrorKind::WrongValue, 0, "no");
-            let joined = match path {
-                "" => "list".to_owned(),
-                path if path.starts_with('[') => format!("list{path}"),
-                path => format!("list.{path}"),
-            };
-            assert_eq!(below(error, path).in_key("list").path(), joined);
         }
     }
 }

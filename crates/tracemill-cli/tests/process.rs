@@ -349,3 +349,89 @@ fn logs_that_repeat_history_are_read_twice_also_from_a_pipe() {
     );
     assert_eq!(String::from_utf8(all.stdout).unwrap().lines().count(), 2);
 }
+
+/// Candidates of many groups in no order, as lines.
+fn candidates(groups: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for group in 0..groups {
+        for trial in 0..4 {
+            let score = (group * 7 + trial * 3) % 11;
+            lines.push(format!(
+                r#"{{"group":{group},"trial":{trial},"messages":[{{"role":"user","content":"question {group}"}},{{"role":"assistant","content":"answer {trial}"}}],"score":0.{score}}}"#
+            ));
+        }
+    }
+    // A fixed shuffle: every group is spread over the file.
+    let count = lines.len();
+    let step = (count / 2 + 1..).find(|step| gcd(*step, count) == 1).unwrap();
+    (0..count)
+        .map(|at| lines[at * step % count].clone() + "\n")
+        .collect()
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[test]
+fn pairs_are_the_same_from_a_file_a_pipe_and_a_compressed_file_with_any_threads() {
+    let folder = TempDir::new().unwrap();
+    let text = candidates(3_000);
+    fs::write(folder.path().join("c.jsonl"), &text).unwrap();
+    assert!(
+        run(
+            folder.path(),
+            &["convert", "c.jsonl", "--to", "tracemill", "-o", "c.jsonl.gz"]
+        )
+        .status
+        .success()
+    );
+    let pairs = |arguments: &[&str]| {
+        let fixed = ["pairs", "--to", "trl-preference", "--min-score-diff", "0.2", "-q"];
+        let output = run(folder.path(), &[&fixed[..], arguments].concat());
+        assert!(output.status.success(), "{}", message(&output));
+        output.stdout
+    };
+    let one = pairs(&["c.jsonl", "--threads", "1"]);
+    assert!(one.len() > 100_000);
+    assert!(pairs(&["c.jsonl", "--threads", "4"]) == one);
+    assert!(pairs(&["c.jsonl.gz"]) == one);
+    let mut piped = tracemill(
+        folder.path(),
+        &["pairs", "--to", "trl-preference", "--min-score-diff", "0.2", "-q"],
+    )
+    .stdin(Stdio::piped())
+    .stdout(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let mut stdin = piped.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = piped.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.stdout == one);
+}
+
+#[test]
+fn a_sample_of_pairs_is_a_part_of_all_pairs_in_their_order() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("c.jsonl"), candidates(200)).unwrap();
+    let pairs = |arguments: &[&str]| {
+        let output = run(
+            folder.path(),
+            &[&["pairs", "c.jsonl", "--to", "trl-preference", "-q"], arguments].concat(),
+        );
+        assert!(output.status.success(), "{}", message(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = pairs(&[]);
+    let drawn = pairs(&["--max-pairs", "50", "--seed", "4"]);
+    assert_eq!(drawn.lines().count(), 50);
+    let mut rest = all.lines();
+    assert!(drawn.lines().all(|line| rest.any(|other| other == line)));
+    assert_eq!(
+        pairs(&["--max-pairs", "50", "--seed", "4", "--threads", "3"]),
+        drawn
+    );
+    assert_ne!(pairs(&["--max-pairs", "50", "--seed", "5"]), drawn);
+    assert_eq!(pairs(&["--max-pairs", "100000"]), all);
+}

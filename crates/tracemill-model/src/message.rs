@@ -270,15 +270,29 @@ impl<'a> Message<'a> {
     /// # Errors
     /// If it has no role, or a known field has the wrong type.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
-        let start = cursor.start();
         let mut message = Message::new(Role::User);
+        message.read_fields(cursor)?;
+        Ok(message)
+    }
+
+    /// Reads a message to the end of a list: in place, because a message is large.
+    pub(crate) fn read_onto(list: &mut Vec<Self>, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        list.push(Message::new(Role::User));
+        match list.last_mut() {
+            Some(message) => message.read_fields(cursor),
+            None => Ok(()),
+        }
+    }
+
+    fn read_fields(&mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        let start = cursor.start();
         let mut has_role = false;
         cursor.object(|cursor, key| {
             has_role |= key.body() == "role";
-            message.read_field(cursor, key)
+            self.read_field(cursor, key)
         })?;
         if has_role {
-            Ok(message)
+            Ok(())
         } else {
             Err(DecodeError::missing(start, "a message needs a `role`"))
         }

@@ -151,8 +151,7 @@ impl<'a> Trace<'a> {
                 let message = format!("more than {limit} messages in one trace");
                 return Err(cursor.error(DecodeErrorKind::OverLimit, message));
             }
-            self.messages.push(Message::read(cursor)?);
-            Ok(())
+            Message::read_onto(&mut self.messages, cursor)
         })
     }
 

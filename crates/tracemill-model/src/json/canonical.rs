@@ -23,10 +23,11 @@ fn separator(text: &[u8]) -> Option<(&'static str, &'static str)> {
         .find(|(raw, _)| text.starts_with(raw.as_bytes()))
 }
 
-/// Whether `text` holds one of the three characters that the canonical form escapes and JSON does not.
-pub(super) fn has_separator(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    memchr::memchr2_iter(LEADS.0, LEADS.1, bytes).any(|at| separator(&bytes[at..]).is_some())
+/// The offset of the first of the three characters at or after `from`; the length of `text` if there is none.
+pub(super) fn next_separator(text: &str, from: usize) -> usize {
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let found = memchr::memchr2_iter(LEADS.0, LEADS.1, rest).find(|&at| separator(&rest[at..]).is_some());
+    found.map_or(text.len(), |at| from + at)
 }
 
 /// Where the canonical spelling goes: a `String`, or the bytes of a record.
@@ -51,100 +52,53 @@ impl Sink for Vec<u8> {
 /// Appends the canonical spelling of `decoded` as the inside of a JSON string.
 pub(super) fn escape_into(decoded: &str, out: &mut impl Sink) {
     let mut clean = 0;
+    let mut separator = next_separator(decoded, 0);
     loop {
-        let stop = scan::special(decoded.as_bytes(), clean);
-        put_run(&decoded[clean..stop.at], stop.ascii, out);
-        let Some(&byte) = decoded.as_bytes().get(stop.at) else {
+        let at = scan::special(decoded.as_bytes(), clean);
+        while separator < at {
+            clean = put_separator(decoded, clean, separator, out);
+            separator = next_separator(decoded, clean);
+        }
+        out.put(&decoded[clean..at]);
+        let Some(&byte) = decoded.as_bytes().get(at) else {
             return;
         };
         escape::put_special(byte, out);
-        clean = stop.at + 1;
+        clean = at + 1;
     }
 }
 
-/// Appends characters of which none but the separators needs an escape.
-#[inline]
-fn put_run(run: &str, ascii: bool, out: &mut impl Sink) {
-    if ascii {
-        out.put(run);
-    } else {
-        put_non_ascii(run, out);
-    }
-}
-
-fn put_non_ascii(run: &str, out: &mut impl Sink) {
-    let mut clean = 0;
-    for at in memchr::memchr2_iter(LEADS.0, LEADS.1, run.as_bytes()) {
-        if let Some((raw, escaped)) = separator(&run.as_bytes()[at..]) {
-            out.put(&run[clean..at]);
-            out.put(escaped);
-            clean = at + raw.len();
-        }
-    }
-    out.put(&run[clean..]);
+/// Appends what stands from `clean` to the separator at `at`, and that escaped; gives the offset behind it.
+#[cold]
+fn put_separator(text: &str, clean: usize, at: usize, out: &mut impl Sink) -> usize {
+    out.put(&text[clean..at]);
+    let Some((raw, escaped)) = separator(&text.as_bytes()[at..]) else {
+        return at;
+    };
+    out.put(escaped);
+    at + raw.len()
 }
 
 /// The canonical inside of a JSON string that decodes to `decoded`; borrowed when nothing needs an escape.
 pub(super) fn escape(decoded: Cow<'_, str>) -> Cow<'_, str> {
-    let stop = scan::special(decoded.as_bytes(), 0);
-    if stop.at == decoded.len() && (stop.ascii || !has_separator(&decoded)) {
+    let length = decoded.len();
+    if scan::special(decoded.as_bytes(), 0) == length && next_separator(&decoded, 0) == length {
         return decoded;
     }
-    let mut body = String::with_capacity(decoded.len() + decoded.len() / 16 + 8);
+    let mut body = String::with_capacity(length + length / 16 + 8);
     escape_into(&decoded, &mut body);
     Cow::Owned(body)
 }
 
-/// Appends the canonical spelling of a *validated* string body: what is canonical already is copied in runs, the rest
-/// is spelled anew.
-pub(super) fn respell_into(body: &str, out: &mut String) {
-    let (mut clean, mut at) = (0, 0);
-    while let Some(found) = next_suspect(body.as_bytes(), at) {
-        let (length, spelling) = suspect(&body[found..]);
-        at = found + length;
-        if let Some(spelling) = spelling {
-            out.push_str(&body[clean..found]);
-            escape::put_character(spelling, out);
-            clean = at;
-        }
+/// The canonical form of a body that lacks it only where it holds separators.
+pub(super) fn escape_separators(body: &str) -> String {
+    let mut out = String::with_capacity(body.len() + 16);
+    let (mut clean, mut at) = (0, next_separator(body, 0));
+    while at < body.len() {
+        clean = put_separator(body, clean, at, &mut out);
+        at = next_separator(body, clean);
     }
     out.push_str(&body[clean..]);
-}
-
-/// The length of the escape or character with which `text` begins, and what it stands for if it may have to be
-/// spelled anew.
-#[inline]
-fn suspect(text: &str) -> (usize, Option<char>) {
-    match text.as_bytes() {
-        [b'\\', b'u' | b'/', ..] => {
-            let (character, length) = escape::first(text);
-            (length, Some(character))
-        }
-        [b'\\', ..] => (2, None),
-        bytes => {
-            let character = text.chars().next().filter(|_| separator(bytes).is_some());
-            (character.map_or(1, char::len_utf8), character)
-        }
-    }
-}
-
-/// The offset of the next byte at or after `at` with which an odd spelling may begin.
-#[inline]
-fn next_suspect(bytes: &[u8], at: usize) -> Option<usize> {
-    // Texts in other scripts, written in ASCII, are one escape behind another.
-    if bytes.get(at) == Some(&b'\\') {
-        return Some(at);
-    }
-    let rest = bytes.get(at..)?;
-    memchr::memchr3(b'\\', LEADS.0, LEADS.1, rest).map(|found| at + found)
-}
-
-/// The canonical spelling of a validated string body that is not canonical as it is.
-#[cold]
-#[inline(never)]
-pub(super) fn respell(body: &str) -> String {
-    let mut out = String::with_capacity(body.len());
-    respell_into(body, &mut out);
     out
 }
 

@@ -1,14 +1,13 @@
 //! The pull parser under every reader.
 
-use std::borrow::Cow;
-
 mod grammar;
 mod keys;
 mod string;
 mod value;
 
 pub(super) use self::keys::Keys;
-use super::{RawJson, Text, canonical};
+use self::string::Separators;
+use super::{RawJson, Text};
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
 use crate::limits::Limits;
 
@@ -40,6 +39,7 @@ pub struct Cursor<'a> {
     depth: u16,
     limits: Limits,
     keys: Keys,
+    separators: Separators,
 }
 
 /// The type of the next value.
@@ -102,6 +102,7 @@ impl<'a> Cursor<'a> {
             depth: 0,
             limits,
             keys: Keys::default(),
+            separators: Separators::default(),
         }
     }
 
@@ -180,17 +181,20 @@ impl<'a> Cursor<'a> {
     /// names the key.
     pub fn object(&mut self, mut field: impl FnMut(&mut Self, &Text<'a>) -> Result<()>) -> Result<()> {
         self.open(b'{', "an object")?;
+        self.space();
         if self.closes(b'}') {
             return Ok(());
         }
         let first = self.keys.len();
         loop {
+            self.space();
             let key = self.key()?;
+            self.space();
             self.colon()?;
-            let key = key.into_text();
             if let Err(error) = field(self, &key) {
                 return Err(error.in_key(key.body()));
             }
+            self.space();
             if !self.another(b'}')? {
                 return self.close_keys(first);
             }
@@ -203,6 +207,7 @@ impl<'a> Cursor<'a> {
     /// If the next value is no array, is malformed or nested too deep, or `element` fails; the path names the index.
     pub fn array(&mut self, mut element: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
         self.open(b'[', "an array")?;
+        self.space();
         if self.closes(b']') {
             return Ok(());
         }
@@ -210,6 +215,7 @@ impl<'a> Cursor<'a> {
             if let Err(error) = element(self, index) {
                 return Err(error.in_index(index));
             }
+            self.space();
             if !self.another(b']')? {
                 break;
             }
@@ -226,7 +232,7 @@ impl<'a> Cursor<'a> {
         if self.byte() != Some(b'"') {
             return Err(self.expected("a string"));
         }
-        self.string().map(Token::into_text)
+        self.string()
     }
 
     /// Reads a string or `null`; `null` is `None`.
@@ -314,16 +320,16 @@ impl<'a> Cursor<'a> {
 
     fn find_type(&mut self) -> Option<RawJson<'a>> {
         self.open(b'{', "an object").ok()?;
-        if self.closes(b'}') {
-            return None;
-        }
         loop {
+            self.space();
             let key = self.key().ok()?;
+            self.space();
             self.colon().ok()?;
-            if key.into_text().body() == "type" {
+            if key.body() == "type" {
                 return self.raw().ok();
             }
             self.skip().ok()?;
+            self.space();
             if !self.another(b'}').ok()? {
                 return None;
             }
@@ -336,6 +342,7 @@ impl<'a> Cursor<'a> {
             at: self.at,
             depth: self.depth,
             keys: self.keys.len(),
+            separators: self.separators,
         }
     }
 
@@ -344,7 +351,14 @@ impl<'a> Cursor<'a> {
         self.at = mark.at;
         self.depth = mark.depth;
         self.keys.truncate(mark.keys);
+        self.separators = mark.separators;
     }
+}
+
+/// An empty buffer for the canonical spelling of a token that has `left` bytes at the most, of which `passed` need no
+/// change. Such tokens tend to be long, and room is cheaper than moving what is there as it grows.
+fn room(left: usize, passed: usize) -> String {
+    String::with_capacity(left.min(2 * passed + 1536))
 }
 
 /// A place that a cursor can go back to.
@@ -353,22 +367,5 @@ pub(crate) struct Mark {
     at: usize,
     depth: u16,
     keys: usize,
-}
-
-/// A string token as scanned: its inside, and whether that is already canonical.
-#[derive(Clone, Copy)]
-struct Token<'a> {
-    body: &'a str,
-    canonical: bool,
-}
-
-impl<'a> Token<'a> {
-    #[inline]
-    fn into_text(self) -> Text<'a> {
-        Text::from_canonical(if self.canonical {
-            Cow::Borrowed(self.body)
-        } else {
-            Cow::Owned(canonical::respell(self.body))
-        })
-    }
+    separators: Separators,
 }

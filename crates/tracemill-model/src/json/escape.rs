@@ -39,10 +39,10 @@ pub(super) fn pair(high: u32, low: u32) -> Option<char> {
 
 /// Whether `\uXXXX` is how the canonical form spells the character: in lower case, and there is no shorter way.
 #[inline]
-pub(super) fn is_canonical(number: u32, digits: [u8; 4]) -> bool {
-    let escaped = match number {
-        0x8 | 0x9 | 0xa | 0xc | 0xd => false,
-        0..0x20 | 0x85 | 0x2028 | 0x2029 => true,
+pub(super) fn is_canonical(character: char, digits: [u8; 4]) -> bool {
+    let escaped = match character {
+        '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => false,
+        '\0'..' ' | '\u{85}' | '\u{2028}' | '\u{2029}' => true,
         _ => false,
     };
     escaped && !digits.iter().any(u8::is_ascii_uppercase)

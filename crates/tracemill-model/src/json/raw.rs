@@ -276,7 +276,7 @@ fn skip(bytes: &[u8], mut at: usize) -> usize {
 /// The offset behind the closing quote of the string whose inside begins at `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
-        at = scan::special(bytes, at).at;
+        at = scan::special(bytes, at);
         match bytes.get(at) {
             Some(b'\\') => at += 2,
             Some(_) => return at + 1,

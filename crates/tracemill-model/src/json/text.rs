@@ -33,6 +33,12 @@ impl<'a> Text<'a> {
         Text(body.into())
     }
 
+    /// Whether the body is part of the record it was read from.
+    #[inline]
+    pub(crate) fn is_borrowed(&self) -> bool {
+        matches!(self.0, Cow::Borrowed(_))
+    }
+
     /// The canonical inside of the JSON token, without its quotes.
     pub fn body(&self) -> &str {
         &self.0

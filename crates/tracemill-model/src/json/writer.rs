@@ -297,7 +297,7 @@ fn push_number(number: u64, out: &mut Vec<u8>) {
 fn escape_canonical(json: &[u8], out: &mut Vec<u8>) {
     let mut clean = 0;
     loop {
-        let at = scan::special(json, clean).at;
+        let at = scan::special(json, clean);
         out.extend_from_slice(&json[clean..at]);
         match json.get(at) {
             Some(&byte) => out.extend_from_slice(&[b'\\', byte]),

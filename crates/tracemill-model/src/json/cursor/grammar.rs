@@ -1,7 +1,8 @@
 //! The tokens between strings: white space, brackets, words and numbers.
 
-use super::{Cursor, Result, Token};
+use super::{Cursor, Result, keys};
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
+use crate::json::{Text, scan};
 
 const TWICE: &str = "this key stands here twice";
 
@@ -23,6 +24,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Consumes white space and an opening bracket.
     #[inline]
     pub(super) fn open(&mut self, bracket: u8, noun: &str) -> Result<()> {
         self.space();
@@ -36,18 +38,22 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn descend(&mut self) -> Result<()> {
         if self.depth >= self.limits.depth() {
-            let message = format!("nested deeper than {} levels", self.limits.depth());
-            return Err(self.error(DecodeErrorKind::TooDeep, message));
+            return Err(self.too_deep());
         }
         self.depth += 1;
         self.at += 1;
         Ok(())
     }
 
+    #[cold]
+    fn too_deep(&self) -> DecodeError {
+        let message = format!("nested deeper than {} levels", self.limits.depth());
+        self.error(DecodeErrorKind::TooDeep, message)
+    }
+
     /// Consumes the closing bracket if it is next.
     #[inline]
     pub(super) fn closes(&mut self, bracket: u8) -> bool {
-        self.space();
         let closes = self.byte() == Some(bracket);
         if closes {
             self.at += 1;
@@ -56,10 +62,9 @@ impl<'a> Cursor<'a> {
         closes
     }
 
-    /// After a member: a comma (true) or the closing bracket (false).
+    /// After a member: consumes a comma (true) or the closing bracket (false).
     #[inline]
     pub(super) fn another(&mut self, bracket: u8) -> Result<bool> {
-        self.space();
         if self.byte() == Some(b',') {
             self.at += 1;
             return Ok(true);
@@ -76,20 +81,23 @@ impl<'a> Cursor<'a> {
 
     /// Reads the key of a member and notes it among those of its object.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<Token<'a>> {
-        self.space();
+    pub(super) fn key(&mut self) -> Result<Text<'a>> {
         if self.byte() != Some(b'"') {
             return Err(self.unexpected("a key in quotes"));
         }
         let start = self.at + 1;
+        if let Some((length, head)) = scan::short(self.text.as_bytes(), start) {
+            self.at = start + length + 1;
+            self.keys.push(start, head);
+            return Ok(Text::from_canonical(&self.text[start..start + length]));
+        }
         let key = self.string()?;
-        self.keys.push(start, key);
+        self.keys.push(start, keys::head(key.body()));
         Ok(key)
     }
 
     #[inline]
     pub(super) fn colon(&mut self) -> Result<()> {
-        self.space();
         if self.byte() != Some(b':') {
             return Err(self.unexpected("`:`"));
         }
@@ -104,7 +112,7 @@ impl<'a> Cursor<'a> {
             None => Ok(()),
             Some(second) => {
                 let error = DecodeError::new(DecodeErrorKind::DuplicateKey, second - 1, TWICE);
-                Err(error.in_key(&self.body_at(second)))
+                Err(error.in_key(keys::reread(self.text, second).body()))
             }
         }
     }
@@ -120,14 +128,6 @@ impl<'a> Cursor<'a> {
     pub(crate) fn error_at_key(&self, kind: DecodeErrorKind, message: &str) -> DecodeError {
         let at = self.keys.last().map_or(self.at, |inside| inside - 1);
         DecodeError::new(kind, at, message)
-    }
-
-    /// The canonical inside of the key that begins at `at` and was read before.
-    #[cold]
-    fn body_at(&self, at: usize) -> String {
-        let mut again = Cursor::with_limits(self.text, self.limits);
-        again.at = at - 1;
-        again.text().map(|key| key.body().to_owned()).unwrap_or_default()
     }
 
     pub(super) fn literal(&mut self, word: &str) -> Result<()> {

@@ -1,66 +1,95 @@
 //! String tokens.
 
-use super::{Cursor, Result, Token};
+use std::borrow::Cow;
+
+use super::{Cursor, Result};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::json::{canonical, escape, scan};
+use crate::json::{Text, canonical, escape, scan};
 
 impl<'a> Cursor<'a> {
     /// Consumes the string whose opening quote is next.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<Token<'a>> {
+    pub(super) fn string(&mut self) -> Result<Text<'a>> {
         let start = self.at + 1;
         let bytes = self.text.as_bytes();
-        let mut at = start;
-        let mut ascii = true;
-        let mut canonical = true;
+        let plain = scan::body(bytes, start);
+        let closed = bytes.get(plain.end) == Some(&b'"');
+        if closed && (plain.ascii || !self.separators.within(self.text, start, plain.end)) {
+            self.at = plain.end + 1;
+            return Ok(Text::from_canonical(&self.text[start..plain.end]));
+        }
+        self.odd_string(start, plain.end)
+    }
+
+    /// Consumes a string that has to be looked at more closely: other escapes, separators, errors.
+    /// Its inside begins at `start` and is plain up to `at`.
+    #[inline(never)]
+    fn odd_string(&mut self, start: usize, mut at: usize) -> Result<Text<'a>> {
+        let bytes = self.text.as_bytes();
+        let mut respelled = String::new();
+        let mut copied = start;
         loop {
-            let stop = scan::special(bytes, at);
-            at = stop.at;
-            ascii &= stop.ascii;
             match bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    if let Some(b'"' | b'\\' | b'n' | b'r' | b't' | b'b' | b'f') = bytes.get(at + 1) {
-                        at += 2;
-                    } else {
-                        let (length, plain) = self.odd_escape(at)?;
-                        canonical &= plain;
-                        at += length;
+                    let escape = self.odd_escape(at)?;
+                    if !escape.canonical {
+                        if copied == start {
+                            respelled = super::room(bytes.len() - start, at - start);
+                        }
+                        respelled.push_str(&self.text[copied..at]);
+                        escape::put_character(escape.character, &mut respelled);
+                        copied = at + escape.length;
                     }
+                    at += escape.length;
                 }
                 _ => return Err(self.ends_badly(at)),
             }
+            at = scan::body(bytes, at).end;
         }
         self.at = at + 1;
-        let body = &self.text[start..at];
-        Ok(Token {
-            body,
-            canonical: canonical && (ascii || !canonical::has_separator(body)),
-        })
+        let rest = &self.text[copied..at];
+        let body = if copied == start {
+            Cow::Borrowed(rest)
+        } else {
+            respelled.push_str(rest);
+            Cow::Owned(respelled)
+        };
+        Ok(Text::from_canonical(
+            if self.separators.within(self.text, start, at) {
+                Cow::Owned(canonical::escape_separators(&body))
+            } else {
+                body
+            },
+        ))
     }
 
-    /// The length of an escape that is none of the short ones of the canonical form, and whether it is canonical all
-    /// the same.
-    fn odd_escape(&self, at: usize) -> Result<(usize, bool)> {
+    /// Reads an escape that is none of the short ones of the canonical form.
+    fn odd_escape(&self, at: usize) -> Result<Escape> {
         match self.text.as_bytes().get(at + 1) {
-            Some(b'/') => Ok((2, false)),
+            Some(b'/') => Ok(Escape {
+                character: '/',
+                length: 2,
+                canonical: false,
+            }),
             Some(b'u') => self.unicode_escape(at),
-            Some(_) => Err(DecodeError::new(
-                DecodeErrorKind::Syntax,
-                at,
-                "no such escape in JSON",
-            )),
+            Some(_) => {
+                let message = "no such escape in JSON";
+                Err(DecodeError::new(DecodeErrorKind::Syntax, at, message))
+            }
             None => Err(self.ends_in_string()),
         }
     }
 
-    fn unicode_escape(&self, at: usize) -> Result<(usize, bool)> {
+    fn unicode_escape(&self, at: usize) -> Result<Escape> {
         let digits = self.digits_of(at)?;
-        let Some(high) = escape::hex4(digits) else {
-            return Err(no_digits(at));
-        };
-        if !(0xd800..0xe000).contains(&high) {
-            return Ok((6, escape::is_canonical(high, digits)));
+        let high = escape::hex4(digits).ok_or_else(|| no_digits(at))?;
+        if let Some(character) = char::from_u32(high) {
+            return Ok(Escape {
+                character,
+                length: 6,
+                canonical: escape::is_canonical(character, digits),
+            });
         }
         let rest = &self.text.as_bytes()[at + 6..];
         if high < 0xdc00 && (rest.is_empty() || rest == b"\\") {
@@ -70,10 +99,12 @@ impl<'a> Cursor<'a> {
             return Err(lone_surrogate(high, at));
         }
         let low = escape::hex4(self.digits_of(at + 6)?).ok_or_else(|| no_digits(at + 6))?;
-        match escape::pair(high, low) {
-            Some(_) => Ok((12, false)),
-            None => Err(lone_surrogate(high, at)),
-        }
+        let character = escape::pair(high, low).ok_or_else(|| lone_surrogate(high, at))?;
+        Ok(Escape {
+            character,
+            length: 12,
+            canonical: false,
+        })
     }
 
     /// The four bytes behind the `\u` at `at`.
@@ -103,6 +134,35 @@ impl<'a> Cursor<'a> {
         let message = format!("the record ends inside the string that begins in column {begin}");
         DecodeError::new(DecodeErrorKind::Truncated, self.text.len(), message)
     }
+}
+
+/// Where the next character is that the canonical form escapes and JSON does not.
+///
+/// Looked for when the first string beyond ASCII is met: one search over the rest of the text, nearly always in vain,
+/// is cheaper than one for each string.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Separators {
+    next: usize,
+}
+
+impl Separators {
+    /// Whether one of them stands between two offsets, which only ever move forward.
+    #[inline]
+    fn within(&mut self, text: &str, from: usize, to: usize) -> bool {
+        if self.next < from {
+            self.next = canonical::next_separator(text, from);
+        }
+        self.next < to
+    }
+}
+
+/// An escape as read.
+struct Escape {
+    character: char,
+    /// In bytes.
+    length: usize,
+    /// Whether the canonical form spells the character in the same way.
+    canonical: bool,
 }
 
 #[cold]

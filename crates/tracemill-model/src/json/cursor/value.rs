@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Cursor, Kind, Result, Token};
-use crate::json::{RawJson, canonical};
+use super::{Cursor, Result};
+use crate::json::{RawJson, Text};
 
 impl<'a> Cursor<'a> {
     /// Reads any value and keeps it raw: order of keys and text of numbers stay, white space goes.
@@ -54,22 +54,25 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// As [`raw`](Cursor::raw).
     pub fn skip(&mut self) -> Result<()> {
+        self.space();
         self.value(&mut Nothing)
     }
 
     fn value(&mut self, keep: &mut impl Keep) -> Result<()> {
-        match self.peek()? {
-            Kind::String => {
-                let token = self.string()?;
-                self.keep_string(keep, token);
+        match self.byte() {
+            Some(b'"') => {
+                let start = self.at + 1;
+                let text = self.string()?;
+                self.keep_string(keep, start, &text);
                 Ok(())
             }
-            Kind::Number => self.skip_number(),
-            Kind::Object => self.object_value(keep),
-            Kind::Array => self.array_value(keep),
-            Kind::Null => self.literal("null"),
-            Kind::Bool if self.byte() == Some(b't') => self.literal("true"),
-            Kind::Bool => self.literal("false"),
+            Some(b'{') => self.object_value(keep),
+            Some(b'[') => self.array_value(keep),
+            Some(b'-' | b'0'..=b'9') => self.skip_number(),
+            Some(b'n') => self.literal("null"),
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            _ => Err(self.unexpected("a value")),
         }
     }
 
@@ -80,7 +83,6 @@ impl<'a> Cursor<'a> {
             return Ok(());
         }
         for index in 0.. {
-            self.gap(keep);
             if let Err(error) = self.value(keep) {
                 return Err(error.in_index(index));
             }
@@ -88,6 +90,7 @@ impl<'a> Cursor<'a> {
             if !self.another(b']')? {
                 break;
             }
+            self.gap(keep);
         }
         Ok(())
     }
@@ -100,19 +103,20 @@ impl<'a> Cursor<'a> {
         }
         let first = self.keys.len();
         loop {
-            self.gap(keep);
+            let start = self.at + 1;
             let key = self.key()?;
-            self.keep_string(keep, key);
+            self.keep_string(keep, start, &key);
             self.gap(keep);
             self.colon()?;
             self.gap(keep);
             if let Err(error) = self.value(keep) {
-                return Err(error.in_key(key.into_text().body()));
+                return Err(error.in_key(key.body()));
             }
             self.gap(keep);
             if !self.another(b'}')? {
                 return self.close_keys(first);
             }
+            self.gap(keep);
         }
     }
 
@@ -126,11 +130,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Notes the string behind whose closing quote the cursor is.
+    /// Notes the string whose inside begins at `start` and behind which the cursor is.
     #[inline]
-    fn keep_string(&self, keep: &mut impl Keep, token: Token<'_>) {
-        if !token.canonical {
-            keep.respell(self.text, self.at - 1 - token.body.len(), token.body);
+    fn keep_string(&self, keep: &mut impl Keep, start: usize, text: &Text<'_>) {
+        if !text.is_borrowed() {
+            keep.respell(self.text, start, self.at - 1, text);
         }
     }
 }
@@ -140,8 +144,8 @@ trait Keep {
     /// The bytes between two offsets are not part of the canonical form.
     fn leave_out(&mut self, text: &str, from: usize, to: usize);
 
-    /// The body of a string, which begins at `from`, is not canonical.
-    fn respell(&mut self, text: &str, from: usize, body: &str);
+    /// The bytes between two offsets, the inside of a string, are spelled otherwise in the canonical form.
+    fn respell(&mut self, text: &str, from: usize, to: usize, spelling: &Text<'_>);
 }
 
 /// The value is only passed over.
@@ -152,7 +156,7 @@ impl Keep for Nothing {
     fn leave_out(&mut self, _: &str, _: usize, _: usize) {}
 
     #[inline]
-    fn respell(&mut self, _: &str, _: usize, _: &str) {}
+    fn respell(&mut self, _: &str, _: usize, _: usize, _: &Text<'_>) {}
 }
 
 /// The canonical form of the value, made in the same pass; nothing is copied while the value is canonical as it is.
@@ -164,14 +168,16 @@ struct Compact {
 
 impl Keep for Compact {
     fn leave_out(&mut self, text: &str, from: usize, to: usize) {
+        if self.out.capacity() == 0 {
+            self.out = super::room(text.len() - self.copied, from - self.copied);
+        }
         self.out.push_str(&text[self.copied..from]);
         self.copied = to;
     }
 
-    fn respell(&mut self, text: &str, from: usize, body: &str) {
-        self.out.push_str(&text[self.copied..from]);
-        canonical::respell_into(body, &mut self.out);
-        self.copied = from + body.len();
+    fn respell(&mut self, text: &str, from: usize, to: usize, spelling: &Text<'_>) {
+        self.leave_out(text, from, to);
+        self.out.push_str(spelling.body());
     }
 }
 

@@ -1,0 +1,55 @@
+//! Files that many threads read at once, each at its own place.
+
+use std::fs::File;
+use std::io;
+
+/// A file of which any part can be read through a shared reference.
+#[derive(Debug)]
+pub(crate) struct PositionalFile {
+    #[cfg(unix)]
+    file: File,
+    /// Elsewhere reading moves the one position that a file has.
+    #[cfg(not(unix))]
+    file: std::sync::Mutex<File>,
+}
+
+#[cfg(unix)]
+impl PositionalFile {
+    pub(crate) fn new(file: File) -> Self {
+        PositionalFile { file }
+    }
+
+    /// Fills `buffer` with what stands from `byte` on.
+    pub(crate) fn read_exact_at(&self, buffer: &mut [u8], byte: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, byte)
+    }
+}
+
+#[cfg(not(unix))]
+impl PositionalFile {
+    pub(crate) fn new(file: File) -> Self {
+        PositionalFile {
+            file: std::sync::Mutex::new(file),
+        }
+    }
+
+    /// Fills `buffer` with what stands from `byte` on.
+    pub(crate) fn read_exact_at(&self, buffer: &mut [u8], byte: u64) -> io::Result<()> {
+        use std::io::{Read, Seek, SeekFrom};
+        let mut file = self
+            .file
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        file.seek(SeekFrom::Start(byte))?;
+        file.read_exact(buffer)
+    }
+}
+
+/// Fills `into` with what stands from `byte` on in bytes that are in memory.
+pub(crate) fn copy(bytes: &[u8], byte: u64, into: &mut [u8]) -> io::Result<()> {
+    let part = usize::try_from(byte)
+        .ok()
+        .and_then(|start| bytes.get(start..)?.get(..into.len()));
+    into.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+    Ok(())
+}

@@ -43,6 +43,10 @@ const STEPS: &[Step] = &[
         run: alone,
     },
     Step {
+        name: "a crate from outside",
+        run: outside,
+    },
+    Step {
         name: "documentation",
         run: documentation,
     },
@@ -110,6 +114,17 @@ fn clippy(workspace: &Workspace) -> Result {
 fn tests(workspace: &Workspace) -> Result {
     let shell = workspace.shell();
     Ok(cmd!(shell, "cargo test --workspace --all-features --locked").run()?)
+}
+
+/// Tests a user's crate, which is no member: own sources and formats need no private door.
+fn outside(workspace: &Workspace) -> Result {
+    let shell = workspace.shell();
+    let manifest = "crates/tracemill/tests/outside/Cargo.toml";
+    Ok(cmd!(
+        shell,
+        "cargo test --manifest-path {manifest} --target-dir target/outside --locked"
+    )
+    .run()?)
 }
 
 fn documentation(workspace: &Workspace) -> Result {

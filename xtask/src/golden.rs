@@ -26,7 +26,7 @@ pub(crate) fn run(workspace: &Workspace, args: Args) -> Result {
         .env("UPDATE_GOLDEN", "1")
         .run()?;
 
-    let changed = cmd!(shell, "git status --short -- :(glob)**/{NAME}/**")
+    let changed = cmd!(shell, "git status --short -- :(glob)**/{NAME}*/**")
         .quiet()
         .read()?;
     if changed.is_empty() {

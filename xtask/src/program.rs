@@ -62,13 +62,21 @@ impl Program {
         Ok(Some(String::from_utf8(output.stdout)?))
     }
 
-    /// The names of the registered formats.
-    pub(crate) fn formats(&self) -> Result<Option<Vec<String>>> {
+    /// The registered formats.
+    pub(crate) fn formats(&self) -> Result<Option<Vec<Format>>> {
         self.output(&["formats", "--json"])?
             .as_deref()
-            .map(parse_names)
+            .map(parse_formats)
             .transpose()
     }
+}
+
+/// A registered format, as far as the automation knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) name: String,
+    /// What it takes: `conversation`, `preference`, ….
+    pub(crate) shapes: Vec<String>,
 }
 
 fn binary(workspace: &Workspace, profile: &str) -> PathBuf {
@@ -78,13 +86,19 @@ fn binary(workspace: &Workspace, profile: &str) -> PathBuf {
         .join(format!("tracemill{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// The `name` of every member of a JSON array.
-fn parse_names(json: &str) -> Result<Vec<String>> {
+/// The `name` and the `shapes` of every member of a JSON array.
+fn parse_formats(json: &str) -> Result<Vec<Format>> {
     let formats: Vec<Value> = serde_json::from_str(json)
         .map_err(|error| format!("`tracemill formats --json` is no JSON array: {error}"))?;
-    let name = |format: &Value| format["name"].as_str().map(str::to_owned);
-    let names: Option<Vec<String>> = formats.iter().map(name).collect();
-    names.ok_or_else(|| "`tracemill formats --json` has a format without a `name`".into())
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let format = |format: &Value| {
+        Some(Format {
+            name: text(&format["name"])?,
+            shapes: format["shapes"].as_array()?.iter().filter_map(text).collect(),
+        })
+    };
+    let formats: Option<Vec<Format>> = formats.iter().map(format).collect();
+    formats.ok_or_else(|| "`tracemill formats --json` has a format without `name` or `shapes`".into())
 }
 
 #[cfg(test)]
@@ -92,14 +106,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_in_order() {
-        let json = r#"[{"name":"openai","kinds":[]},{"name":"hf"}]"#;
-        assert_eq!(parse_names(json).unwrap(), ["openai", "hf"]);
+    fn formats_are_read_in_order() {
+        let json = r#"[{"name":"openai","shapes":["conversation"],"more":1},{"name":"trl-kto","shapes":["labelled"]}]"#;
+        let format = |name: &str, shape: &str| Format {
+            name: name.to_owned(),
+            shapes: vec![shape.to_owned()],
+        };
+        assert_eq!(
+            parse_formats(json).unwrap(),
+            [format("openai", "conversation"), format("trl-kto", "labelled")]
+        );
     }
 
     #[test]
     fn anything_else_is_refused() {
-        assert!(parse_names(r#"{"openai":{}}"#).is_err());
-        assert!(parse_names(r#"[{"title":"openai"}]"#).is_err());
+        assert!(parse_formats(r#"{"openai":{}}"#).is_err());
+        assert!(parse_formats(r#"[{"title":"openai","shapes":[]}]"#).is_err());
+        assert!(parse_formats(r#"[{"name":"openai"}]"#).is_err());
     }
 }

@@ -78,6 +78,16 @@ pub(crate) struct ConvertArgs {
     /// How many records one trace makes
     #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Examples")]
     pub(crate) turns: TurnsArg,
+
+    /// For formats of unpaired preferences: an answer is good if its score is at least X
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        conflicts_with = "turns",
+        help_heading = "Examples"
+    )]
+    pub(crate) label_threshold: Option<f64>,
 }
 
 const PAIRS_EXAMPLES: &str = "\
@@ -198,6 +208,22 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "WHICH", default_value = "last")]
     pub(crate) chains: ChainsArg,
 
+    /// Where the source finds a field: FIELD=KEY, once for each; see `tracemill sources NAME`
+    #[arg(long, value_name = "FIELD=KEY", value_parser = field)]
+    pub(crate) field: Vec<(String, String)>,
+
+    /// Key under which the steps of a run stand
+    #[arg(long, value_name = "KEY")]
+    pub(crate) steps_key: Option<String>,
+
+    /// Name of the steps that are candidates; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Vec<String>,
+
+    /// Prompts for results that lack them, such as an evaluation set
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) prompts: Option<PathBuf>,
+
     /// Longest record that is read
     #[arg(long, value_name = "SIZE", default_value_t)]
     pub(crate) max_record: RecordLimit,
@@ -245,6 +271,10 @@ pub(crate) struct OutputArgs {
     /// Overwrite files that exist
     #[arg(long)]
     pub(crate) force: bool,
+
+    /// Write the files that the consumer needs beside the records, such as `dataset_info.json`, to the same folder
+    #[arg(long)]
+    pub(crate) companions: bool,
 
     /// Write the account of the run as JSON, also when it fails
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -335,4 +365,11 @@ pub(crate) enum When {
     Always,
     /// Never
     Never,
+}
+
+fn field(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, key)) if !field.is_empty() && !key.is_empty() => Ok((field.to_owned(), key.to_owned())),
+        _ => Err("write FIELD=KEY, as in `score=rating`".to_owned()),
+    }
 }

@@ -15,6 +15,14 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<ExitCode, Failure> {
         TurnsArg::Each => Turns::Each,
         TurnsArg::Last => Turns::Last,
     });
+    if let Some(threshold) = args.label_threshold {
+        builder.label(threshold);
+    }
     let turns = format!("{:?}", args.turns).to_lowercase();
-    job::run("convert", &builder.build()?, &args.job, vec![("turns", turns)])
+    let mut own = vec![("turns", turns)];
+    own.extend(
+        args.label_threshold
+            .map(|threshold| ("label-threshold", threshold.to_string())),
+    );
+    job::run("convert", &builder.build()?, &args.job, own)
 }

@@ -8,6 +8,7 @@ use tracemill::io::{Cancel, Digest, Input, Output, Overwrite, Target, Threads};
 use tracemill::model::json::Cursor;
 use tracemill::model::{Limits, Tool};
 use tracemill::pairs::ScoreSelection;
+use tracemill::sources::{Prompts, SourceOptions};
 use tracemill::{
     AllowedLosses, Chains, Error, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt, WhenEmpty, sources,
 };
@@ -47,6 +48,9 @@ pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> R
         write_report(report, command, &options, &result)?;
     }
     let ledger = result?;
+    if args.output.companions {
+        write_companions(mill, &ledger, &args.output)?;
+    }
     if !args.run.quiet {
         summary::print(&ledger);
     }
@@ -55,6 +59,24 @@ pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> R
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Writes what belongs beside the records.
+fn write_companions(mill: &Mill, ledger: &Ledger, args: &OutputArgs) -> Result<(), Failure> {
+    let Some(file) = args.output.file_name().filter(|_| args.output.as_os_str() != "-") else {
+        return Err(Failure::Usage(
+            "`--companions` needs a file to stand beside: name it with `-o`".to_owned(),
+        ));
+    };
+    for companion in mill.companions(&file.to_string_lossy(), ledger) {
+        let path = args.output.with_file_name(companion.name());
+        let mut output = output(&path, overwrite(args), Digest::None)?;
+        output
+            .append(companion.contents().as_bytes())
+            .map_err(Error::from)?;
+        output.commit().map_err(Error::from)?;
+    }
+    Ok(())
 }
 
 /// Writes the account, also of a run that failed.
@@ -103,6 +125,7 @@ fn apply_input(builder: &mut MillBuilder, args: &InputArgs) -> Result<(), Failur
     if let Some(name) = &args.from {
         builder.source_named(name)?;
     }
+    builder.source_options(source_options(args)?);
     builder
         .chains(match args.chains {
             ChainsArg::Last => Chains::Last,
@@ -111,6 +134,25 @@ fn apply_input(builder: &mut MillBuilder, args: &InputArgs) -> Result<(), Failur
         .record_limit(args.max_record)
         .limits(Limits::default().with_depth(args.max_depth));
     Ok(())
+}
+
+fn source_options(args: &InputArgs) -> Result<SourceOptions, Failure> {
+    let mut options = SourceOptions::new();
+    if let Some(key) = &args.steps_key {
+        options = options.with_steps_key(key);
+    }
+    for step in &args.step {
+        options = options.with_step(step);
+    }
+    for (field, key) in &args.field {
+        options = options.with_field(field, key);
+    }
+    if let Some(path) = &args.prompts {
+        let prompts = Prompts::from_json(&read("--prompts", path)?);
+        let named = |error| Failure::Usage(format!("--prompts: {}: {error}", path.display()));
+        options = options.with_prompts(prompts.map_err(named)?);
+    }
+    Ok(options)
 }
 
 fn apply_traces(builder: &mut MillBuilder, args: &TraceArgs) -> Result<(), Failure> {

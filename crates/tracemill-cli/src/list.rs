@@ -301,7 +301,28 @@ fn source_page(info: &SourceInfo) -> String {
             let _ = writeln!(text, "  {code}: {why}");
         }
     }
+    source_details(info, &mut text);
     text
+}
+
+/// What a source counts inside of records, and the options it takes.
+fn source_details(info: &SourceInfo, text: &mut String) {
+    if !info.notes().is_empty() {
+        text.push_str("\ncounts inside of records, by code:\n");
+        for note in info.notes() {
+            let _ = writeln!(text, "  {}: {}", note.code, note.why);
+        }
+    }
+    if !info.options().is_empty() {
+        text.push_str("\noptions:\n");
+        for option in info.options() {
+            let name = match option.name.strip_prefix("field.") {
+                Some(field) => format!("--field {field}=KEY"),
+                None => format!("--{}", option.name),
+            };
+            let _ = writeln!(text, "  {name}: {} ({})", option.what, option.usual);
+        }
+    }
 }
 
 fn source_json(info: &SourceInfo, w: &mut JsonWriter<'_>) {

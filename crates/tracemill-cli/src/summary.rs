@@ -30,6 +30,7 @@ pub(crate) fn print(ledger: &Ledger) {
         }
     };
     note("skipped", &ledger.records.skipped);
+    note("noted", &ledger.notes);
     note("rejected", &ledger.records.rejected);
     note("filtered", &ledger.traces.filtered);
     note("refused", &ledger.traces.rejected);

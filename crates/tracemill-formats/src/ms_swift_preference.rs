@@ -14,7 +14,7 @@ use tracemill_model::json::EmbeddedJson;
 use tracemill_model::{Example, JsonWriter, Message, Preference, Role, Shape, Span};
 
 use crate::capability::{Capability, Feature};
-use crate::encoder::{EncodeError, Encoder, Scratch};
+use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{Format, Rule};
@@ -246,7 +246,7 @@ impl Turns<'_> {
                 Role::Tool => {
                     let is_result = |index: &usize| *self.messages[*index].role() == Role::Tool;
                     let results = index..index + (index..range.end).take_while(is_result).count();
-                    self.results(&results, w);
+                    self.results(&results, &range, w)?;
                     index = results.end;
                     continue;
                 }
@@ -313,7 +313,12 @@ impl Turns<'_> {
     }
 
     /// Writes results that stand in a row, in the order of their calls: that is how they are matched.
-    fn results(&mut self, results: &Range<usize>, w: &mut JsonWriter<'_>) {
+    fn results(
+        &mut self,
+        results: &Range<usize>,
+        passage: &Range<usize>,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
         for index in results.clone().skip(1) {
             account::fields(&self.messages[index], index, Carried::default(), self.losses);
         }
@@ -334,6 +339,10 @@ impl Turns<'_> {
                 .filter(|other| *other > call)
                 .min();
             if let Some(index) = result {
+                if call.message < passage.start {
+                    let text = "a result in the completion answers a call of the prompt, where another side may lack it";
+                    return Err(EncodeError::at(index, EncodeErrorKind::Result, text));
+                }
                 let message = &self.messages[index];
                 account::not_assistant(message, index, self.reasoning, self.losses);
                 account::error_mark(message, index, self.losses);
@@ -341,6 +350,7 @@ impl Turns<'_> {
                 self.turn("tool_response", index, w);
             }
         }
+        Ok(())
     }
 
     fn turn(&mut self, role: &'static str, index: usize, w: &mut JsonWriter<'_>) {

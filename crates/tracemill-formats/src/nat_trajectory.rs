@@ -273,17 +273,13 @@ fn example(trace: &Trace<'_>, w: &mut JsonWriter<'_>) {
         (Some(GroupKind::Turn), Some(example), Some(turn), None) => Some((example, turn)),
         _ => None,
     };
-    match turn {
-        Some((example, turn)) => {
-            w.key("example_id");
-            string(&example, w);
-            w.key("turn_id");
-            string(&turn, w);
-        }
-        None => {
-            w.key("example_id");
-            string(key, w);
-        }
+    w.key("example_id");
+    if let Some((example, turn)) = turn {
+        string(&example, w);
+        w.key("turn_id");
+        string(&turn, w);
+    } else {
+        string(key, w);
     }
 }
 

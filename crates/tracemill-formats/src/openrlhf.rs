@@ -116,6 +116,7 @@ impl Encoder for OpenRlhf {
         w.begin_object();
         let completions = [&pair.chosen, &pair.rejected]
             .map(|side| Passage::completion(side.completion).first(&mut scratch.losses));
+        pair::check_answers(pair, completions[0], completions[1])?;
         lists::whole_conversations(pair, completions, self.reasoning, scratch, &mut w)?;
         if let Some(margin) = pair::score_difference(&pair.chosen, &pair.rejected) {
             w.key("margin").float(margin);

@@ -161,12 +161,9 @@ impl ShareGptPreference {
         pair::check_adjacent(pair.prompt, chosen)?;
         let mut turns = self.turns(chosen, scratch)?;
         turns.note(0);
-        let asked = (turns.kept.start..chosen.start()).rev();
-        if asked
-            .filter_map(|index| turns.side(index))
-            .next()
-            .is_none_or(|side| side == Side::Assistant)
-        {
+        let mut asked = (turns.kept.start..chosen.start()).rev();
+        let last = asked.find_map(|index| turns.side(index));
+        if last.is_none_or(|side| side == Side::Assistant) {
             let text =
                 "the prompt does not end with a user turn or a tool result, which LLaMA-Factory asks for";
             return Err(EncodeError::new(EncodeErrorKind::Order, text));

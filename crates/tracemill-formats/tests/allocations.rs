@@ -3,8 +3,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use tracemill_formats::{EncodeOptions, FormatSpec, ReasoningMode, Scratch};
-use tracemill_model::{Conversation, Example, Trace};
+use tracemill_formats::{EncodeOptions, FormatSpec, MetadataMode, ReasoningMode, Scratch, formats};
+use tracemill_model::{Conversation, Example, Labelled, Preference, Ranked, Shape, Side, Span, Trace};
 
 /// Counts what this thread allocates; the test harness has threads of its own.
 struct Counting;
@@ -54,6 +54,81 @@ fn encoders_allocate_nothing_in_the_long_run() {
     }
     let spec: FormatSpec = "tracemill".parse().unwrap();
     assert_eq!(allocations(&spec, &EncodeOptions::default()), 0, "tracemill");
+}
+
+/// Two candidates and a third, for one prompt: with calls and results before the answers, and calls as answers.
+const CANDIDATES: [[&str; 3]; 2] = [
+    [
+        r#"{"group":{"key":["e","t"],"kind":"turn"},"trial":0,"messages":[{"role":"system","content":"Be brief.\nBe exact."},{"role":"user","content":"Both?"},{"role":"assistant","content":null,"tool_calls":[{"name":"f","arguments":"{\"a\": 1.0}"},{"name":"f","arguments":{}}]},{"role":"tool","content":"one"},{"role":"tool","content":"two"},{"role":"assistant","content":"Both, \"one\" and two."}],"tools":[{"name":"f","description":"d","parameters":{"type":"object","properties":{}}}],"score":0.9}"#,
+        r#"{"group":{"key":["e","t"],"kind":"turn"},"trial":1,"messages":[{"role":"system","content":"Be brief.\nBe exact."},{"role":"user","content":"Both?"},{"role":"assistant","content":null,"tool_calls":[{"name":"f","arguments":"{\"a\": 1.0}"},{"name":"f","arguments":{}}]},{"role":"tool","content":"one"},{"role":"tool","content":"two"},{"role":"assistant","content":"None."}],"tools":[{"name":"f","description":"d","parameters":{"type":"object","properties":{}}}],"score":0.2}"#,
+        r#"{"group":{"key":["e","t"],"kind":"turn"},"trial":2,"messages":[{"role":"system","content":"Be brief.\nBe exact."},{"role":"user","content":"Both?"},{"role":"assistant","content":null,"tool_calls":[{"name":"f","arguments":"{\"a\": 1.0}"},{"name":"f","arguments":{}}]},{"role":"tool","content":"one"},{"role":"tool","content":"two"},{"role":"assistant","content":"One."}],"tools":[{"name":"f","description":"d","parameters":{"type":"object","properties":{}}}],"score":-0.3}"#,
+    ],
+    [
+        r#"{"messages":[{"role":"user","content":"Go."},{"role":"assistant","content":"I go.","reasoning":"Why not.","tool_calls":[{"id":"a","name":"f","arguments":{"b":[1,2]}}]}],"score":1}"#,
+        r#"{"messages":[{"role":"user","content":"Go."},{"role":"assistant","content":"No."}],"score":0}"#,
+        r#"{"messages":[{"role":"user","content":"Go."},{"role":"assistant","content":"Later."}],"score":0}"#,
+    ],
+];
+
+#[test]
+fn encoders_of_pairs_verdicts_and_rankings_allocate_nothing_in_the_long_run() {
+    for format in formats() {
+        let spec = FormatSpec::of(format);
+        for metadata in [MetadataMode::Omit, MetadataMode::Include] {
+            let options = EncodeOptions::default().with_metadata(metadata);
+            if spec.encoder(&options).is_ok() && !format.shapes().contains(&Shape::Conversation) {
+                assert_eq!(allocations_of_candidates(&spec, &options), 0, "{spec}");
+            }
+        }
+    }
+}
+
+/// How often the second round over all candidates allocates.
+fn allocations_of_candidates(spec: &FormatSpec, options: &EncodeOptions) -> usize {
+    let encoder = spec.encoder(options).unwrap();
+    let groups = CANDIDATES.map(|group| group.map(|trace| Trace::from_json(trace).unwrap()));
+    let examples: Vec<_> = groups.iter().flat_map(examples).collect();
+    let (mut scratch, mut out) = (Scratch::new(), Vec::new());
+    let mut round = || {
+        let before = COUNT.get();
+        for example in examples.iter().filter(|example| encoder.accepts(example.shape())) {
+            out.clear();
+            scratch.clear();
+            encoder.encode(example, &mut scratch, &mut out).unwrap();
+        }
+        COUNT.get() - before
+    };
+    assert!(
+        round() > 0,
+        "the buffers grow in the first round, or nothing is counted"
+    );
+    round()
+}
+
+fn examples<'e>(traces: &'e [Trace<'e>; 3]) -> [Example<'e>; 3] {
+    let last = traces[0].messages().len() - 1;
+    let side = |trace: &'e Trace<'e>| Side {
+        completion: Span::new(trace, last..last + 1),
+        score: trace.scores()[0].number(),
+    };
+    let [best, second, worst] = traces.each_ref().map(side);
+    let prompt = Span::new(&traces[0], 0..last);
+    [
+        Example::Preference(Preference {
+            prompt,
+            chosen: best,
+            rejected: second,
+        }),
+        Example::Labelled(Labelled {
+            prompt,
+            completion: best,
+            label: true,
+        }),
+        Example::Ranked(Ranked {
+            prompt,
+            completions: vec![best, second, worst],
+        }),
+    ]
 }
 
 /// How often the second round over all records allocates.

@@ -1,5 +1,8 @@
-//! Every conversation of a few messages, through every format: what is not noted as lost is in the record, and the
+//! Every conversation of a few messages, whole and cut into prompt and completion, through every format: what is not noted as lost is in the record, and the
 //! record keeps the order and the links that its consumer wants.
+
+#[path = "goldens/pairs.rs"]
+mod pairs;
 
 use serde_json::Value;
 use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch, formats};
@@ -38,22 +41,26 @@ const FEATURES: &[&str] = &[
 
 #[test]
 fn orders_are_kept_or_refused() {
-    for_each(ORDER, 4);
+    for_each(ORDER, 4, 4);
 }
 
 #[test]
 fn features_are_written_or_noted() {
-    for_each(FEATURES, 3);
+    // A prompt and an answer of one message each have room for every feature.
+    for_each(FEATURES, 3, 2);
 }
 
-/// Encodes every sequence of up to `longest` messages.
-fn for_each(alphabet: &[&str], longest: u32) {
-    let encoders = encoders();
+/// Encodes every sequence of up to `longest` messages, and every cut of one of up to `longest_cut`.
+fn for_each(alphabet: &[&str], longest: u32, longest_cut: u32) {
+    let (encoders, others) = (encoders(), pairs::encoders());
     let mut scratch = Scratch::new();
     for length in 1..=longest {
         for number in 0..alphabet.len().pow(length) {
             let line = conversation(alphabet, length, number);
             let trace = Trace::from_json(&line).unwrap();
+            if length <= longest_cut {
+                pairs::check(&trace, &others, &mut scratch);
+            }
             for turns in [Turns::Whole, Turns::Each, Turns::Last] {
                 for conversation in turns.of(&trace) {
                     for encoder in &encoders {

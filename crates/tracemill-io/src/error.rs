@@ -101,7 +101,10 @@ impl Error {
 
     /// What happened to the file or folder `name` while it was read.
     pub(crate) fn reading(name: &str, source: io::Error) -> Self {
-        if source.get_ref().is_some_and(|inner| inner.is::<GivenUp>()) {
+        if source
+            .get_ref()
+            .is_some_and(<dyn std::error::Error + Send + Sync>::is::<GivenUp>)
+        {
             return Error::cancelled();
         }
         let (kind, message) = match source.kind() {

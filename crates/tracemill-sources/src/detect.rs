@@ -6,6 +6,7 @@ use tracemill_model::Framing;
 use tracemill_model::json::Kind;
 
 use crate::head::{Head, HeadShape};
+use crate::options::SourceOptions;
 use crate::registry::{SourceInfo, sources};
 use crate::source::Source;
 
@@ -150,9 +151,28 @@ impl fmt::Display for Seen {
 /// }
 /// ```
 pub fn detect(head: &Head) -> Detection {
+    detect_with(head, &SourceOptions::new())
+}
+
+/// Asks every registered source that takes these options about the beginning of a file.
+///
+/// ```
+/// use tracemill_sources::{Detection, Head, SourceOptions, detect_with};
+///
+/// let line = br#"{"task":1,"draft":0,"question":"2+2?","answer":"4","score":1}"#;
+/// let options = SourceOptions::new()
+///     .with_field("example", "task")
+///     .with_field("prompt", "question")
+///     .with_field("response", "answer");
+/// match detect_with(&Head::new(line, true), &options) {
+///     Detection::One { info, .. } => assert_eq!(info.name(), "candidates"),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
+pub fn detect_with(head: &Head, options: &SourceOptions) -> Detection {
     let mut found: Vec<_> = sources()
         .iter()
-        .filter_map(|info| Some((info, info.make().detect(head)?)))
+        .filter_map(|info| Some((info, info.make_with(options).ok()?.detect(head)?)))
         .collect();
     match found.pop() {
         None => Detection::None { seen: Seen::of(head) },

@@ -12,6 +12,7 @@
 //! traces, or a code that says why there is none. A [`Context`] carries what all records of a file need.
 //!
 //! [`sources`] is the list of dialects, each with its documentation ([`SourceInfo`]). Others implement [`Source`].
+//! [`SourceOptions`] says of a file what its source cannot know, such as the names of its fields.
 //!
 //! Some logs repeat the conversation so far in every record. [`ChainKeys`] and [`ChainIndex`] find the records that a
 //! later one contains.
@@ -22,7 +23,7 @@
 //!
 //! ```
 //! use tracemill_model::Limits;
-//! use tracemill_sources::{Batch, Context, Detection, Head, detect, framing_for};
+//! use tracemill_sources::{Batch, Context, Detection, Head, detect, detect_with, framing_for};
 //!
 //! let file = r#"{"request":{"messages":[{"role":"user","content":"2+2?"}]},"response":{"id":"c1","choices":[
 //! {"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"4"}}]}}"#.replace('\n', "");
@@ -51,32 +52,43 @@
 //!
 //! 1. One file beside this one, named like the source (`tau_bench.rs` for `tau-bench`); a folder of that name when one file
 //!    gets long. `tau_bench.rs` shows a record that is one object, `openai_chat` one with an envelope.
-//! 2. In it, `INFO`: what the source is, what it reads, and every code under which it skips records. The documentation
-//!    of the source is made from it.
+//! 2. In it, `INFO`: what the source is, what it reads, every code under which it skips records or counts something
+//!    inside of them ([`Batch::note`]), and the options it takes. The documentation of the source is made from it.
 //! 3. `detect` looks for keys that no other source has. Records of two sources must not fit both: somebody would have to
 //!    choose.
 //! 4. `decode` reads with a [`Cursor`](tracemill_model::json::Cursor), key by key, without a tree. Keys that it does not take
 //!    go to [`Trace::read_field`], which reads those of a canonical trace and keeps the others.
 //! 5. One line in `registry.rs`.
 //! 6. Cases in `tests/golden/<name>/`: a small real file with its origin in the table there, and everything that is known
-//!    to break readers of the dialect. Tests fail for a source without cases, and for a skip code without one.
+//!    to break readers of the dialect. Tests fail for a source without cases, and for a code or an option without one.
 //!
 //! [`Trace`]: tracemill_model::Trace
 //! [`Trace::read_field`]: tracemill_model::Trace::read_field
 #![forbid(unsafe_code)]
 
+mod candidates;
 mod chain;
+mod completions;
 mod detect;
 mod head;
+mod nat;
 mod openai_chat;
+mod options;
+mod parts;
+mod preference;
+mod prompts;
 mod record;
 mod registry;
 mod source;
+mod swink;
 mod tau_bench;
 mod tracemill;
+mod turns;
 
 pub use chain::{ChainIndex, ChainKeys, Superseded};
-pub use detect::{Detection, Evidence, Seen, detect, framing_for};
+pub use detect::{Detection, Evidence, Seen, detect, detect_with, framing_for};
 pub use head::{Head, HeadShape};
-pub use registry::{Skip, SourceInfo, source, sources};
+pub use options::{OptionError, SourceOption, SourceOptions};
+pub use prompts::Prompts;
+pub use registry::{Note, Skip, SourceInfo, source, sources};
 pub use source::{Batch, Context, Source};

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
-use crate::{openai_chat, tau_bench, tracemill};
+use crate::{candidates, completions, nat, openai_chat, preference, swink, tau_bench, tracemill};
 
 /// Everything the registry knows of one source.
 pub struct SourceInfo {
@@ -17,8 +18,12 @@ pub struct SourceInfo {
     pub(crate) reads: &'static str,
     /// The records it passes over.
     pub(crate) skips: &'static [Skip],
-    /// Makes the source.
-    pub(crate) make: fn() -> Box<dyn Source>,
+    /// What it counts inside of records.
+    pub(crate) notes: &'static [Note],
+    /// What a user may say of its files.
+    pub(crate) options: &'static [SourceOption],
+    /// Makes the source; options that it does not take were refused before.
+    pub(crate) make: fn(&SourceOptions) -> Box<dyn Source>,
 }
 
 /// A kind of record that a source passes over, because it holds no trace.
@@ -34,6 +39,23 @@ pub struct Skip {
 impl Skip {
     pub(crate) const fn new(code: &'static str, why: &'static str) -> Self {
         Skip { code, why }
+    }
+}
+
+/// Something inside of records that a source counts: a part that is no trace, or one that was read in a way somebody
+/// may want to know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Note {
+    /// The stable code under which the ledger counts it.
+    pub code: &'static str,
+    /// What it is, and what became of it.
+    pub why: &'static str,
+}
+
+impl Note {
+    pub(crate) const fn new(code: &'static str, why: &'static str) -> Self {
+        Note { code, why }
     }
 }
 
@@ -66,9 +88,34 @@ impl SourceInfo {
         self.skips
     }
 
-    /// Makes the source.
+    /// What it counts inside of records, by code.
+    pub fn notes(&self) -> &'static [Note] {
+        self.notes
+    }
+
+    /// The options it takes.
+    pub fn options(&self) -> &'static [SourceOption] {
+        self.options
+    }
+
+    /// Makes the source as it is usual.
     pub fn make(&self) -> Box<dyn Source> {
-        (self.make)()
+        (self.make)(&SourceOptions::new())
+    }
+
+    /// Makes the source for files of which something is said.
+    ///
+    /// # Errors
+    /// If an option is given that the source does not take.
+    pub fn make_with(&self, options: &SourceOptions) -> Result<Box<dyn Source>, OptionError> {
+        let given = options.given();
+        let unknown = given
+            .iter()
+            .find(|given| self.options.iter().all(|option| option.name != **given));
+        match unknown {
+            Some(given) => Err(OptionError::unknown(self.name, given, self.options)),
+            None => Ok((self.make)(options)),
+        }
     }
 
     /// Whether a file of this name is picked up when a folder is searched.
@@ -106,7 +153,16 @@ impl Eq for SourceInfo {}
 
 /// Every source, in the order of tables. A new one is one line here and one file beside this.
 pub fn sources() -> &'static [SourceInfo] {
-    static SOURCES: [SourceInfo; 3] = [tracemill::INFO, openai_chat::INFO, tau_bench::INFO];
+    static SOURCES: [SourceInfo; 8] = [
+        tracemill::INFO,
+        openai_chat::INFO,
+        tau_bench::INFO,
+        nat::INFO,
+        swink::INFO,
+        candidates::INFO,
+        completions::INFO,
+        preference::INFO,
+    ];
     &SOURCES
 }
 

@@ -121,6 +121,7 @@ impl Context {
 pub struct Batch<'a> {
     traces: Vec<Trace<'a>>,
     skipped: Option<&'static str>,
+    notes: Vec<(&'static str, u64)>,
 }
 
 impl<'a> Batch<'a> {
@@ -133,6 +134,7 @@ impl<'a> Batch<'a> {
     pub fn clear(&mut self) {
         self.traces.clear();
         self.skipped = None;
+        self.notes.clear();
     }
 
     /// Adds a trace.
@@ -143,6 +145,25 @@ impl<'a> Batch<'a> {
     /// Says that the record holds no trace, under a stable code that the source's page documents.
     pub fn skip(&mut self, code: &'static str) {
         self.skipped = Some(code);
+    }
+
+    /// Counts something inside of the record under a stable code that the source's page documents: parts that are no
+    /// trace, or a reading that somebody may want to know of.
+    ///
+    /// What a record counts goes with the record: if it is rejected, nobody adds this up.
+    pub fn note(&mut self, code: &'static str, count: u64) {
+        if count == 0 {
+            return;
+        }
+        match self.notes.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, total)) => *total += count,
+            None => self.notes.push((code, count)),
+        }
+    }
+
+    /// What was counted inside of the record, by code, in order of first appearance.
+    pub fn notes(&self) -> &[(&'static str, u64)] {
+        &self.notes
     }
 
     /// The traces, in order.

@@ -27,7 +27,9 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
         NO_CONVERSATION,
         "the trial failed before anything was said: its `traj` is empty",
     )],
-    make: || Box::new(TauBench),
+    notes: &[],
+    options: &[],
+    make: |_| Box::new(TauBench),
 };
 
 const NO_CONVERSATION: &str = "no-conversation";

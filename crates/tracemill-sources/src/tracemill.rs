@@ -6,6 +6,7 @@ use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, RawJson, 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::openai_chat;
+use crate::preference;
 use crate::registry::{JSON, SourceInfo};
 use crate::source::{Batch, Context, Source};
 
@@ -15,9 +16,12 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
     suffixes: JSON,
     reads: "One trace a record: what `--to tracemill` writes, chat fine-tuning data, and whatever else keeps its \
             conversation under `messages`. Fields that a trace does not name are kept. A record with a `response` \
-            beside its `messages` is a log and read by `openai-chat`.",
+            beside its `messages` is a log and read by `openai-chat`, one with a `label` that is true or false a judgement \
+            and read by `preference`.",
     skips: &[],
-    make: || Box::new(Tracemill),
+    notes: &[],
+    options: &[],
+    make: |_| Box::new(Tracemill),
 };
 
 /// The canonical trace, and any record with `messages`.
@@ -38,8 +42,8 @@ impl Source for Tracemill {
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {
-        let log = openai_chat::evidence(head).is_some();
-        (has_messages(head) && !log).then(|| Evidence::keys(&["/messages"]))
+        let other = openai_chat::evidence(head).or_else(|| preference::evidence(head));
+        (has_messages(head) && other.is_none()).then(|| Evidence::keys(&["/messages"]))
     }
 
     fn decode<'a>(

@@ -2,12 +2,13 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use common::{Case, cases, decode};
-use tracemill_sources::{ChainIndex, ChainKeys, Detection, Head, detect, source};
+use tracemill_sources::{ChainIndex, ChainKeys, Detection, Head, SourceOptions, detect_with, source};
 
 /// What a case gives: the canonical lines and the account.
 struct Outcome {
@@ -17,12 +18,13 @@ struct Outcome {
 
 fn read(case: &Case) -> Outcome {
     let (framing, records) = case.records();
-    let source = case.source.make();
+    let (source, reader) = (case.make(), case.reader());
     let mut traces = Vec::new();
-    let mut account = format!("detected: {}\nframing: {framing}\n", detected(&case.head()));
+    let found = detected_with(&case.head(), &case.options);
+    let mut account = format!("detected: {found}\nframing: {framing}\n");
     let mut chains = ChainIndex::new();
     for (number, record) in records.iter().enumerate() {
-        let batch = decode(&*source, record);
+        let batch = reader.decode(record);
         let _ = match &batch {
             Err(error) => writeln!(account, "record {number}: {}: {error}", error.kind().code()),
             Ok(batch) => match (batch.skipped(), batch.traces().len()) {
@@ -33,6 +35,9 @@ fn read(case: &Case) -> Outcome {
             },
         };
         let batch = batch.unwrap_or_default();
+        for (code, count) in batch.notes() {
+            let _ = writeln!(account, "  noted: {code}: {count}");
+        }
         chains.add(match batch.traces() {
             [] => None,
             [trace] => Some(ChainKeys::of(trace)),
@@ -63,7 +68,11 @@ fn read(case: &Case) -> Outcome {
 }
 
 fn detected(head: &Head) -> String {
-    match detect(head) {
+    detected_with(head, &SourceOptions::new())
+}
+
+fn detected_with(head: &Head, options: &SourceOptions) -> String {
+    match detect_with(head, options) {
         Detection::One { info, evidence } => format!("{} ({evidence})", info.name()),
         Detection::Several(found) => format!("several: {found:?}"),
         Detection::None { seen } => format!("nothing ({seen})"),
@@ -119,7 +128,7 @@ fn what_was_written_is_read_again_as_it_is() {
         let written = read(&case).traces;
         let mut again = Vec::new();
         // What is read as a source that would not be detected may be detected as another one again.
-        let known = detected(&case.head()).starts_with(case.source.name());
+        let known = detected_with(&case.head(), &case.options).starts_with(case.source.name());
         for line in written.lines() {
             let name = case.name();
             let found = detected(&Head::new(line.as_bytes(), true));
@@ -166,6 +175,39 @@ fn every_code_under_which_records_are_skipped_has_a_case() {
                 info.name(),
                 skip.code
             );
+        }
+    }
+}
+
+#[test]
+fn every_code_that_is_counted_inside_of_records_has_a_case() {
+    for info in tracemill_sources::sources() {
+        let accounts: String = cases()
+            .iter()
+            .filter(|case| case.source == info)
+            .map(|case| read(case).account)
+            .collect();
+        let lines = accounts.lines().filter_map(|line| line.strip_prefix("  noted: "));
+        let codes: BTreeSet<_> = lines.filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+        let documented = info.notes().iter().map(|note| note.code).collect();
+        assert_eq!(codes, documented, "{}", info.name());
+    }
+}
+
+#[test]
+fn every_option_has_a_case() {
+    for info in tracemill_sources::sources() {
+        for option in info.options() {
+            let with = |case: &Case| match option.name {
+                "steps-key" => case.options.steps_key().is_some(),
+                "step" => !case.options.steps().is_empty(),
+                "prompts" => case.options.prompts().is_some(),
+                name => name
+                    .strip_prefix("field.")
+                    .is_some_and(|field| case.options.field(field).is_some()),
+            };
+            let found = cases().iter().any(|case| case.source == info && with(case));
+            assert!(found, "{}: no case of `{}`", info.name(), option.name);
         }
     }
 }

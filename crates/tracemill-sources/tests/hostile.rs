@@ -51,15 +51,15 @@ fn a_head_may_have_any_byte_anywhere() {
 #[test]
 fn a_record_cut_at_any_byte_is_an_error() {
     for case in cases() {
-        let source = case.source.make();
+        let reader = case.reader();
         for record in case.records().1 {
             let record = record.trim_end();
-            if decode(&*source, record).is_err() {
+            if reader.decode(record).is_err() {
                 continue;
             }
             let cuts = (0..record.len()).filter(|&end| record.is_char_boundary(end));
             for end in cuts {
-                let result = decode(&*source, &record[..end]);
+                let result = reader.decode(&record[..end]);
                 assert!(result.is_err(), "{}: read {:?}", case.name(), &record[..end]);
             }
         }
@@ -69,18 +69,40 @@ fn a_record_cut_at_any_byte_is_an_error() {
 #[test]
 fn a_record_with_any_byte_damaged_does_not_panic() {
     for case in cases() {
-        let source = case.source.make();
+        let reader = case.reader();
         for record in case.records().1.iter().filter(|record| record.len() < 2000) {
             for at in 0..record.len() {
                 let mut bytes = record.clone().into_bytes();
                 for new in *b"\"\\{]:,0n " {
                     bytes[at] = new;
                     if let Ok(record) = std::str::from_utf8(&bytes) {
-                        let _ = decode(&*source, record);
+                        let _ = reader.decode(record);
                     }
                 }
             }
         }
+    }
+}
+
+/// A record of a source with this list of messages, or as many turns, and `rest` behind it.
+fn record(source: &str, messages: &[&str], rest: &str) -> String {
+    let list = format!("[{}]", messages.join(","));
+    match source {
+        "tau-bench" => format!(r#"{{"traj":{list}{rest}}}"#),
+        "nat" => {
+            let data = format!(r#"{{"turn_id":1,"score":1,"input":{list}}}"#);
+            let step = format!(r#"{{"payload":{{"event_type":"TTC_END","data":{data}}}}}"#);
+            format!(r#"{{"id":1,"trajectory":[{step}]{rest}}}"#)
+        }
+        "swink" => {
+            let turn = r#"{"turn_index":0,"assistant_message":{"content":[]}}"#;
+            let turns = vec![turn; messages.len()].join(",");
+            format!(r#"{{"case_id":"c","invocation":{{"turns":[{turns}]}}{rest}}}"#)
+        }
+        "candidates" => format!(r#"{{"example_id":1,"response":"","prompt":{list}{rest}}}"#),
+        "completions" => format!(r#"{{"completions":[""],"prompt":{list}{rest}}}"#),
+        "preference" => format!(r#"{{"label":true,"messages":{list}{rest}}}"#),
+        _ => format!(r#"{{"messages":{list}{rest}}}"#),
     }
 }
 
@@ -89,17 +111,13 @@ fn deep_nesting_and_many_messages_are_errors() {
     let limited = Context::new(Limits::default().with_messages(2));
     for info in sources() {
         let source = info.make();
-        let key = if info.name() == "tau-bench" {
-            "traj"
-        } else {
-            "messages"
-        };
-        let deep = format!("{{\"{key}\":[],\"a\":{}{}}}", "[".repeat(1000), "]".repeat(1000));
+        let brackets = format!(",\"a\":{}{}", "[".repeat(1000), "]".repeat(1000));
+        let deep = record(info.name(), &[], &brackets);
         let error = decode(&*source, &deep).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), DecodeErrorKind::TooDeep, "{}", info.name());
 
         let message = r#"{"role":"user","content":"hi"}"#;
-        let many = format!("{{\"{key}\":[{message},{message},{message}]}}");
+        let many = record(info.name(), &[message; 3], "");
         let error = source.decode(&limited, &many, &mut Batch::new()).unwrap_err();
         assert_eq!(error.kind(), DecodeErrorKind::OverLimit, "{}", info.name());
     }

@@ -1,13 +1,13 @@
 //! From inputs to what is needed to read them: source, framing, context.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use tracemill_io::{Input, RecordLimit};
-use tracemill_model::{Elements, Framing, Limits};
-use tracemill_sources::{Context, Detection, Head, Source, framing_for};
+use tracemill_io::Input;
+use tracemill_model::Framing;
+use tracemill_sources::{Context, Detection, Evidence, Head, Source, SourceInfo, framing_for};
 
 use crate::error::{Error, ErrorKind};
+use crate::mill::{Config, SourceChoice};
 
 /// How much of an input is looked at to know it.
 const HEAD: usize = 256 * 1024;
@@ -23,12 +23,10 @@ pub(crate) struct Planned {
     pub(crate) evidence: Option<String>,
 }
 
-/// Looks at the beginning of each input; empty ones are left out, with their names.
+/// Looks at the beginning of each input; empty ones are left out and given back on their own.
 pub(crate) fn plan(
     inputs: impl IntoIterator<Item = Input>,
-    source: Option<&Arc<dyn Source>>,
-    limits: Limits,
-    longest: RecordLimit,
+    config: &Config,
 ) -> Result<(Vec<Planned>, Vec<Input>), Error> {
     let mut planned = Vec::new();
     let mut empty = Vec::new();
@@ -38,41 +36,26 @@ pub(crate) fn plan(
             empty.push(input);
             continue;
         }
-        planned.push(plan_one(
-            input,
-            &Head::new(&head, head.len() < HEAD),
-            source,
-            limits,
-            longest,
-        )?);
+        planned.push(plan_one(input, &Head::new(&head, head.len() < HEAD), config)?);
     }
     Ok((planned, empty))
 }
 
-fn plan_one(
-    input: Input,
-    head: &Head,
-    source: Option<&Arc<dyn Source>>,
-    limits: Limits,
-    longest: RecordLimit,
-) -> Result<Planned, Error> {
-    let (source, evidence) = match source {
-        Some(source) => (Arc::clone(source), None),
-        None => detect(&input, head)?,
+fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error> {
+    let (source, evidence) = match &config.source {
+        SourceChoice::Own(source) => (Arc::clone(source), None),
+        SourceChoice::Named(info) => (make(info, config)?, None),
+        SourceChoice::Detect => {
+            let (info, evidence) = detect(&input, head)?;
+            (make(info, config)?, Some(evidence.to_string()))
+        }
     };
-    let framing = framing_for(&*source, head).ok_or_else(|| {
-        let framings: Vec<_> = source.framings().iter().map(ToString::to_string).collect();
-        let message = format!(
-            "{}: `{}` is read from {}, and this begins otherwise",
-            input.name(),
-            source.name(),
-            framings.join(", or ")
-        );
-        Error::new(ErrorKind::Input, message)
-    })?;
-    let mut context = Context::new(limits);
-    if let Framing::Elements(elements) = &framing {
-        context = with_headers(context, &input, elements, longest)?;
+    let framing = choose_framing(&input, &*source, head)?;
+    let mut context = Context::new(config.limits);
+    if let Framing::Elements(elements) = &framing
+        && !elements.headers().is_empty()
+    {
+        context = context.with_headers(tracemill_io::headers(&input, elements, config.record_limit)?);
     }
     Ok(Planned {
         input,
@@ -83,39 +66,51 @@ fn plan_one(
     })
 }
 
-fn with_headers(
-    context: Context,
-    input: &Input,
-    elements: &Elements,
-    longest: RecordLimit,
-) -> Result<Context, Error> {
-    if elements.headers().is_empty() {
-        return Ok(context);
-    }
-    Ok(context.with_headers(tracemill_io::headers(input, elements, longest)?))
+fn make(info: &SourceInfo, config: &Config) -> Result<Arc<dyn Source>, Error> {
+    info.make_with(&config.source_options)
+        .map(Arc::from)
+        .map_err(Error::config)
 }
 
-fn detect(input: &Input, head: &Head) -> Result<(Arc<dyn Source>, Option<String>), Error> {
-    match tracemill_sources::detect(head) {
-        Detection::One { info, evidence } => Ok((Arc::from(info.make()), Some(evidence.to_string()))),
+/// The framing that fits the beginning of the file. A source with one framing is taken at its word: its records need not
+/// be JSON.
+fn choose_framing(input: &Input, source: &dyn Source, head: &Head) -> Result<Framing, Error> {
+    let mut framings = source.framings();
+    if framings.len() == 1 {
+        return Ok(framings.remove(0));
+    }
+    framing_for(source, head).ok_or_else(|| {
+        let framings: Vec<_> = framings.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{}: `{}` is read from {}, and this begins otherwise",
+            input.name(),
+            source.name(),
+            framings.join(", or ")
+        );
+        Error::new(ErrorKind::Input, message)
+    })
+}
+
+fn detect(input: &Input, head: &Head) -> Result<(&'static SourceInfo, Evidence), Error> {
+    let message = match tracemill_sources::detect(head) {
+        Detection::One { info, evidence } => return Ok((info, evidence)),
         Detection::Several(matches) => {
-            let mut message = format!("{}: reads as several sources:", input.name());
-            for (info, evidence) in matches {
-                let _ = write!(message, " `{}` ({evidence})", info.name());
-            }
-            message.push_str("; say which with `--from`");
-            Err(Error::new(ErrorKind::Input, message))
+            let matches: Vec<_> = matches
+                .iter()
+                .map(|(info, evidence)| format!("`{}` ({evidence})", info.name()))
+                .collect();
+            format!(
+                "reads as several sources: {}; say which with `--from`",
+                matches.join(", ")
+            )
         }
         Detection::None { seen } => {
-            let message = format!(
-                "{}: no known source ({seen}); name one with `--from`, see `tracemill sources`",
-                input.name()
-            );
-            Err(Error::new(ErrorKind::Input, message))
+            format!("no known source ({seen}); name one with `--from`, see `tracemill sources`")
         }
-        _ => Err(Error::new(
-            ErrorKind::Input,
-            format!("{}: no known source", input.name()),
-        )),
-    }
+        _ => "no known source; name one with `--from`, see `tracemill sources`".to_owned(),
+    };
+    Err(Error::new(
+        ErrorKind::Input,
+        format!("{}: {message}", input.name()),
+    ))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tracemill_formats::{Loss, Losses, Omission};
+use tracemill_formats::{Columns, Loss, Losses, Omission};
 use tracemill_model::JsonWriter;
 
 /// How often each of some stable codes was met, in the order of the codes.
@@ -167,6 +167,8 @@ pub struct Ledger {
     pub records: RecordCounts,
     /// What became of the traces.
     pub traces: TraceCounts,
+    /// What sources counted inside of records, by code: parts that are no trace, and readings to know of.
+    pub notes: Counts,
     /// What became of the groups, where traces were paired.
     pub groups: GroupCounts,
     /// What became of the possible pairs, where traces were paired.
@@ -179,6 +181,8 @@ pub struct Ledger {
     pub losses: Counts,
     /// What was left out that is no training content: the number of examples it was missing from.
     pub omitted: Counts,
+    /// The columns that some records have and others need not: what companion files are made from.
+    pub columns: Columns,
     /// The inputs, in order.
     pub inputs: Vec<InputEntry>,
     /// The outputs that are complete.
@@ -213,6 +217,8 @@ impl Ledger {
         self.traces.filtered.merge(&other.traces.filtered);
         self.traces.rejected.merge(&other.traces.rejected);
         self.traces.unused.merge(&other.traces.unused);
+        self.notes.merge(&other.notes);
+        self.columns |= other.columns;
         self.groups.read += other.groups.read;
         self.groups.paired += other.groups.paired;
         self.pairs.possible += other.pairs.possible;
@@ -256,6 +262,7 @@ impl Ledger {
         self.traces.rejected.write(w.key("rejected"));
         self.traces.unused.write(w.key("unused"));
         w.end_object();
+        self.notes.write(w.key("notes"));
         w.key("groups").begin_object();
         w.key("read").number(self.groups.read);
         w.key("paired").number(self.groups.paired);

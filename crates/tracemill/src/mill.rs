@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use tracemill_formats::{EncodeOptions, Encoder, FormatSpec};
+use tracemill_formats::{Columns, Companion, EncodeOptions, Encoder, FormatSpec};
 use tracemill_io::{RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
 use tracemill_pairs::ScoreSelection;
-use tracemill_sources::Source;
+use tracemill_sources::{Source, SourceInfo, SourceOptions};
 
 use crate::adjust::{Adjustments, GroupBy, SystemPrompt};
 use crate::error::{Error, ErrorKind};
+use crate::ledger::Ledger;
 use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
 use crate::select::ScoreFilter;
@@ -41,8 +42,9 @@ pub struct Mill {
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) encoder: Box<dyn Encoder>,
-    pub(crate) source: Option<Arc<dyn Source>>,
-    pub(crate) turns: Turns,
+    pub(crate) source: SourceChoice,
+    pub(crate) source_options: SourceOptions,
+    pub(crate) examples: Examples,
     pub(crate) on_error: OnError,
     pub(crate) allowed: AllowedLosses,
     pub(crate) empty: WhenEmpty,
@@ -53,6 +55,31 @@ pub(crate) struct Config {
     pub(crate) threads: Threads,
     pub(crate) record_limit: RecordLimit,
     pub(crate) limits: Limits,
+}
+
+/// Which source reads the inputs.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum SourceChoice {
+    /// Each input's is found from its beginning.
+    #[default]
+    Detect,
+    /// One of the registry.
+    Named(&'static SourceInfo),
+    /// One of the user's own.
+    Own(Arc<dyn Source>),
+}
+
+/// Which examples traces make, where they are not paired.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Examples {
+    Conversations(Turns),
+    Labelled { threshold: f64 },
+}
+
+impl Default for Examples {
+    fn default() -> Self {
+        Examples::Conversations(Turns::Whole)
+    }
 }
 
 /// What it means that nothing is left to write.
@@ -81,8 +108,9 @@ pub enum WhenEmpty {
 pub struct MillBuilder {
     encoder: Option<EncoderChoice>,
     options: EncodeOptions,
-    source: Option<Arc<dyn Source>>,
-    turns: Turns,
+    source: SourceChoice,
+    source_options: SourceOptions,
+    examples: Examples,
     on_error: OnError,
     allowed: AllowedLosses,
     empty: WhenEmpty,
@@ -105,6 +133,11 @@ impl Mill {
     /// A builder with the default of every setting.
     pub fn builder() -> MillBuilder {
         MillBuilder::default()
+    }
+
+    /// The files that the consumer of the format needs beside the records that a run wrote to `file_name`; most need none.
+    pub fn companions(&self, file_name: &str, ledger: &Ledger) -> Vec<Companion> {
+        self.config.encoder.companions(file_name, ledger.columns)
     }
 }
 
@@ -138,7 +171,7 @@ impl MillBuilder {
 
     /// Sets the source that reads every input. Unless set, each input's source is detected from its beginning.
     pub fn source(&mut self, source: impl Source + 'static) -> &mut Self {
-        self.source = Some(Arc::new(source));
+        self.source = SourceChoice::Own(Arc::new(source));
         self
     }
 
@@ -157,13 +190,26 @@ impl MillBuilder {
                 known.join(", ")
             ))
         })?;
-        self.source = Some(Arc::from(info.make()));
+        self.source = SourceChoice::Named(info);
         Ok(self)
+    }
+
+    /// Says of the input what its source cannot know: where things stand in it, and what is missing from it.
+    pub fn source_options(&mut self, options: SourceOptions) -> &mut Self {
+        self.source_options = options;
+        self
     }
 
     /// Sets how many examples one trace makes: one, unless set.
     pub fn turns(&mut self, turns: Turns) -> &mut Self {
-        self.turns = turns;
+        self.examples = Examples::Conversations(turns);
+        self
+    }
+
+    /// Makes a labelled example of each trace, for unpaired preferences: its last assistant turn is good if the score that
+    /// counts is at least `threshold`.
+    pub fn label(&mut self, threshold: f64) -> &mut Self {
+        self.examples = Examples::Labelled { threshold };
         self
     }
 
@@ -262,11 +308,15 @@ impl MillBuilder {
         if self.scores.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
         }
+        if matches!(self.examples, Examples::Labelled { threshold } if threshold.is_nan()) {
+            return Err(Error::config("the threshold of labels is not a number"));
+        }
         Ok(Mill {
             config: Arc::new(Config {
                 encoder,
                 source: self.source.clone(),
-                turns: self.turns,
+                source_options: self.source_options.clone(),
+                examples: self.examples,
                 on_error: self.on_error,
                 allowed: self.allowed.clone(),
                 empty: self.empty,
@@ -282,9 +332,10 @@ impl MillBuilder {
     }
 
     fn check_shape(&self, encoder: &dyn Encoder) -> Result<(), Error> {
-        let (shape, remedy) = match &self.pairing {
-            None => (Shape::Conversation, "`tracemill pairs` makes pairs for it"),
-            Some(_) => (Shape::Preference, "`tracemill convert` writes it"),
+        let (shape, noun) = match (&self.pairing, self.examples) {
+            (Some(_), _) => (Shape::Preference, "preference pairs"),
+            (None, Examples::Labelled { .. }) => (Shape::Labelled, "labelled examples"),
+            (None, Examples::Conversations(_)) => (Shape::Conversation, "conversations"),
         };
         if self.pairing.is_some() && self.scores.min.is_some() {
             return Err(Error::config(
@@ -295,11 +346,18 @@ impl MillBuilder {
         if encoder.accepts(shape) {
             return Ok(());
         }
-        let noun = if shape == Shape::Preference {
-            "preference pairs"
-        } else {
-            "conversations"
-        };
+        let remedy = [
+            (Shape::Conversation, "`tracemill convert` writes it"),
+            (Shape::Preference, "`tracemill pairs` makes pairs for it"),
+            (
+                Shape::Labelled,
+                "`tracemill convert --label-threshold` makes labelled examples for it",
+            ),
+        ];
+        let remedy = remedy
+            .iter()
+            .find(|(shape, _)| encoder.accepts(*shape))
+            .map_or("", |(_, remedy)| remedy);
         Err(Error::config(format!(
             "format `{}` takes no {noun}; {remedy}",
             encoder.name()
@@ -335,6 +393,10 @@ impl Encoder for Shared {
         out: &mut Vec<u8>,
     ) -> Result<(), tracemill_formats::EncodeError> {
         self.0.encode(example, scratch, out)
+    }
+
+    fn companions(&self, file_name: &str, columns: Columns) -> Vec<Companion> {
+        self.0.companions(file_name, columns)
     }
 }
 

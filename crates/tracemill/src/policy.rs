@@ -29,6 +29,13 @@ pub enum OnError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedLosses([bool; Loss::ALL.len()]);
 
+// By hand: arrays of more than 32 elements have no default.
+impl Default for AllowedLosses {
+    fn default() -> Self {
+        AllowedLosses([false; Loss::ALL.len()])
+    }
+}
+
 impl AllowedLosses {
     /// None is allowed.
     pub fn none() -> Self {

@@ -136,8 +136,7 @@ impl Mill {
     fn execute_into(&self, run: Run, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
         let config = &*self.config;
         let inputs = run.inputs.into_iter().map(|input| input.with_cancel(&run.cancel));
-        let (planned, empty) =
-            inputs::plan(inputs, config.source.as_ref(), config.limits, config.record_limit)?;
+        let (planned, empty) = inputs::plan(inputs, config)?;
         let chains = config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
         let planned = self.readable_again(planned, chains)?;
         run.progress.expect(&planned, if chains { 2 } else { 1 });

@@ -4,13 +4,14 @@ use std::fmt;
 
 use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::Record;
-use tracemill_model::{Example, JsonWriter, Locator, Trace};
+use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
+use tracemill_pairs::PromptMode;
 use tracemill_sources::{Batch, Superseded};
 
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Ledger, LossTally};
-use crate::mill::Config;
+use crate::mill::{Config, Examples};
 use crate::policy::OnError;
 
 /// A block of records and the ordinal of its first in the whole run.
@@ -195,6 +196,9 @@ impl Work<'_> {
             return Ok(());
         }
         done.ledger.records.decoded += 1;
+        for &(code, count) in batch.notes() {
+            done.ledger.notes.add_many(code, count);
+        }
         for trace in batch.traces_mut() {
             done.ledger.traces.read += 1;
             if !self.config.adjustments.is_empty() {
@@ -223,12 +227,16 @@ impl Work<'_> {
         }
         let start = done.bytes.len();
         let tally = done.tally.clone();
-        match self.encode(trace, done) {
-            Ok(0) => done.ledger.traces.unused.add("no-target"),
-            Ok(examples) => {
+        let encoded = match self.config.examples {
+            Examples::Conversations(turns) => self.conversations(turns, trace, done),
+            Examples::Labelled { threshold } => self.labelled(threshold, trace, done)?,
+        };
+        match encoded {
+            Ok(Made::Examples(examples)) => {
                 done.ledger.traces.used += 1;
                 done.ledger.examples += examples;
             }
+            Ok(Made::Nothing(reason)) => done.ledger.traces.unused.add(reason),
             Err(bad) => {
                 done.bytes.truncate(start);
                 done.tally = tally;
@@ -239,22 +247,56 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Appends every example of a trace and gives their number; a refused one takes the others with it.
-    fn encode(&self, trace: &Trace<'_>, done: &mut Done) -> Result<u64, Bad> {
+    /// Appends every example of a trace; a refused one takes the others with it.
+    fn conversations(&self, turns: Turns, trace: &Trace<'_>, done: &mut Done) -> Result<Made, Bad> {
         let mut examples = 0;
-        for conversation in self.config.turns.of(trace) {
-            done.scratch.clear();
-            let example = Example::Conversation(conversation);
-            self.config
-                .encoder
-                .encode(&example, &mut done.scratch, &mut done.bytes)
-                .map_err(Bad::encode)?;
-            refuse_losses(self.config, &done.scratch.losses)?;
-            done.tally.add(&done.scratch.losses);
-            done.bytes.push(b'\n');
+        for conversation in turns.of(trace) {
+            self.encode(&Example::Conversation(conversation), done)?;
             examples += 1;
         }
-        Ok(examples)
+        Ok(if examples == 0 {
+            Made::Nothing("no-target")
+        } else {
+            Made::Examples(examples)
+        })
+    }
+
+    /// Appends the one labelled example of a trace.
+    fn labelled(
+        &self,
+        threshold: f64,
+        trace: &Trace<'_>,
+        done: &mut Done,
+    ) -> Result<Result<Made, Bad>, Error> {
+        let Some(split) = PromptMode::Exact.split(trace.messages()) else {
+            return Ok(Ok(Made::Nothing("no-target")));
+        };
+        let Some(score) = self.config.scores.score(trace)? else {
+            return Ok(Ok(Made::Nothing("no-score")));
+        };
+        let example = Example::Labelled(Labelled {
+            prompt: Span::new(trace, split.prompt()),
+            completion: Side {
+                completion: Span::new(trace, split.completion()),
+                score: Some(score),
+            },
+            label: score >= threshold,
+        });
+        Ok(self.encode(&example, done).map(|()| Made::Examples(1)))
+    }
+
+    /// Appends one record, unless the format or the policy refuses it.
+    fn encode(&self, example: &Example<'_>, done: &mut Done) -> Result<(), Bad> {
+        done.scratch.clear();
+        self.config
+            .encoder
+            .encode(example, &mut done.scratch, &mut done.bytes)
+            .map_err(Bad::encode)?;
+        refuse_losses(self.config, &done.scratch.losses)?;
+        done.tally.add(&done.scratch.losses);
+        done.ledger.columns |= done.scratch.columns;
+        done.bytes.push(b'\n');
+        Ok(())
     }
 
     /// Fails the run, or notes the record and lets it go on.
@@ -267,6 +309,13 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// What a trace made.
+enum Made {
+    Examples(u64),
+    /// Nothing, and why.
+    Nothing(&'static str),
 }
 
 /// Where a trace came from, for messages.

@@ -176,8 +176,10 @@ impl InputOutput {
         scratch: &mut Scratch,
         w: &mut JsonWriter<'_>,
     ) -> Result<(), EncodeError> {
-        let mut output = |key, span: Span<'_>, w: &mut JsonWriter<'_>| {
-            let passage = Passage::completion(span).first(&mut scratch.losses);
+        let [chosen, rejected] = [&pair.chosen, &pair.rejected]
+            .map(|side| Passage::completion(side.completion).first(&mut scratch.losses));
+        pair::check_answers(pair, chosen, rejected)?;
+        let mut output = |key, passage: Passage<'_>, w: &mut JsonWriter<'_>| {
             let mut turns = Turns::new(self, passage, form, Part::Output, scratch)?;
             w.key(key).begin_array();
             let start = w.position();
@@ -188,8 +190,8 @@ impl InputOutput {
             w.end_array();
             Ok::<_, EncodeError>(written)
         };
-        let chosen = output("preferred_output", pair.chosen.completion, w)?;
-        let rejected = output("non_preferred_output", pair.rejected.completion, w);
+        let chosen = output("preferred_output", chosen, w)?;
+        let rejected = output("non_preferred_output", rejected, w);
         pair::check_distinct(w, chosen, rejected.map_err(|error| error.of(REJECTED))?)
     }
 }
@@ -456,7 +458,7 @@ impl<'r> Turns<'r> {
                     w.end_object();
                 }
                 ContentPart::Media(media) if self.form == Form::Parts && holds(message, media) => {
-                    image(media, w)
+                    image(media, w);
                 }
                 part => account::part(part, index, self.losses),
             }

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use tracemill_model::{Example, JsonWriter, Labelled, Message, Preference, Ranked, Role, Side, Span, Trace};
+use tracemill_model::{
+    Example, JsonWriter, Labelled, Message, Preference, Ranked, Role, Side, Span, ToolCall, Trace,
+};
 
 use crate::encoder::{EncodeError, EncodeErrorKind};
 use crate::loss::{Loss, Losses, Omission};
@@ -158,10 +160,40 @@ pub(crate) fn check_distinct(
     rejected: Range<usize>,
 ) -> Result<(), EncodeError> {
     if w.written(chosen) == w.written(rejected) {
-        let text = "both completions come out the same in this format, and teach nothing";
-        return Err(EncodeError::new(EncodeErrorKind::Identical, text));
+        return Err(identical());
     }
     Ok(())
+}
+
+/// Refuses a pair whose answers are one message each that says and calls the same: ids do not count.
+///
+/// Only the first messages of completions that differ further on come here the same.
+pub(crate) fn check_answers(
+    pair: &Preference<'_>,
+    chosen: Passage<'_>,
+    rejected: Passage<'_>,
+) -> Result<(), EncodeError> {
+    let is_cut = |side: &Side<'_>| side.completion.messages().len() > 1;
+    if !is_cut(&pair.chosen) && !is_cut(&pair.rejected) {
+        return Ok(());
+    }
+    let (Some((_, a)), Some((_, b))) = (chosen.head(), rejected.head()) else {
+        return Ok(());
+    };
+    let same_call =
+        |(a, b): (&ToolCall<'_>, &ToolCall<'_>)| a.name() == b.name() && a.arguments() == b.arguments();
+    let same_calls = a.tool_calls().len() == b.tool_calls().len()
+        && a.tool_calls().iter().zip(b.tool_calls()).all(same_call);
+    if same_calls && a.content() == b.content() {
+        return Err(identical());
+    }
+    Ok(())
+}
+
+#[cold]
+fn identical() -> EncodeError {
+    let text = "both completions come out the same in this format, and teach nothing";
+    EncodeError::new(EncodeErrorKind::Identical, text)
 }
 
 /// Notes what of the two traces of a pair is no training content and is left out.

@@ -103,7 +103,7 @@ pub(crate) fn answers(
 /// Refuses an answer that says nothing once its calls are left out.
 pub(crate) fn check_says(message: &Message<'_>, index: usize) -> Result<(), EncodeError> {
     if text::is_empty(message.content()) {
-        let text = "the answer holds no text, and this format has a place for nothing else";
+        let text = "the answer holds no text, without which nothing of it is left in this format";
         return Err(EncodeError::at(index, EncodeErrorKind::NoTarget, text));
     }
     Ok(())

@@ -7,13 +7,13 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p tracemill-formats --test golden` rewrites them; read the difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch};
-use tracemill_model::{Example, Labelled, Preference, Ranked, RawJson, Shape, Side, Span, Trace};
+use tracemill_model::{Example, Labelled, Preference, Ranked, RawJson, Score, Shape, Side, Span, Trace};
 
 use super::{assert_is_record, encode_one};
 
@@ -46,6 +46,39 @@ fn every_format_of_pairs_verdicts_or_rankings_writes_records() {
     for spec in specs() {
         let writes = |case: &Case| expected_files(case).contains_key(&format!("{spec}.jsonl"));
         assert!(cases().iter().any(writes), "`{spec}` refuses every case");
+    }
+}
+
+/// The example of the registry has no key that the encoder does not write.
+#[test]
+fn examples_have_the_keys_of_records() {
+    for spec in specs() {
+        let records: Vec<_> = cases()
+            .iter()
+            .filter_map(|case| expected_files(case).remove(&format!("{}.jsonl", spec.format().name())))
+            .collect();
+        let mut known = BTreeSet::new();
+        for record in records.iter().flat_map(|records| records.lines()) {
+            collect_keys(&RawJson::parse(record).unwrap(), &mut known);
+        }
+        let mut shown = BTreeSet::new();
+        collect_keys(&RawJson::parse(spec.format().example()).unwrap(), &mut shown);
+        assert!(
+            shown.is_subset(&known),
+            "`{spec}`: {:?}",
+            shown.difference(&known)
+        );
+    }
+}
+
+/// The keys of all objects, at every level.
+fn collect_keys(value: &RawJson<'_>, keys: &mut BTreeSet<String>) {
+    for (key, value) in value.members() {
+        keys.insert(key.decode().into_owned());
+        collect_keys(&value, keys);
+    }
+    for value in value.elements() {
+        collect_keys(&value, keys);
     }
 }
 
@@ -175,7 +208,7 @@ fn encode_case(case: &Case, spec: &FormatSpec, encoder: &dyn Encoder, records: &
             };
             Side {
                 completion: Span::new(trace, start..trace.messages().len()),
-                score: trace.scores().first().and_then(|score| score.number()),
+                score: trace.scores().first().and_then(Score::number),
             }
         });
         let prompt = Span::new(&traces[0], 0..line.prompt);

@@ -139,7 +139,9 @@ mod tests {
         cancel.cancel();
         let error = patient.read(&mut buf).unwrap_err();
         assert!(
-            error.get_ref().is_some_and(|source| source.is::<GivenUp>()),
+            error
+                .get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<GivenUp>),
             "{error}"
         );
     }

@@ -37,7 +37,9 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
         ),
         Skip::new(NO_RESPONSE, "a request is logged without its response"),
     ],
-    make: || Box::new(OpenAiChat),
+    notes: &[],
+    options: &[],
+    make: |_| Box::new(OpenAiChat),
 };
 
 const ERROR_BODY: &str = "error-body";

@@ -1,17 +1,21 @@
 //! What the tests share: the golden cases, and a plain framing (the real one belongs to the I/O crate).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
 use tracemill_model::{DecodeError, Framing, Limits};
-use tracemill_sources::{Batch, Context, Head, Source, SourceInfo, framing_for, sources};
+use tracemill_sources::{
+    Batch, Context, Head, Prompts, Source, SourceInfo, SourceOptions, framing_for, sources,
+};
 
 /// One folder below `tests/golden/<source>`.
 pub(crate) struct Case {
     pub(crate) source: &'static SourceInfo,
     pub(crate) folder: PathBuf,
     pub(crate) input: Vec<u8>,
+    pub(crate) options: SourceOptions,
 }
 
 impl Case {
@@ -25,12 +29,53 @@ impl Case {
         Head::new(&self.input, true)
     }
 
+    /// The source as the case wants it.
+    pub(crate) fn make(&self) -> Box<dyn Source> {
+        let made = self.source.make_with(&self.options);
+        made.unwrap_or_else(|error| panic!("{}: {error}", self.name()))
+    }
+
     /// The framing and the records.
     pub(crate) fn records(&self) -> (Framing, Vec<String>) {
-        let framing = framing_for(&*self.source.make(), &self.head());
+        let framing = framing_for(&*self.make(), &self.head());
         let framing = framing.unwrap_or_else(|| panic!("{}: no framing fits", self.name()));
         let records = records(&framing, &self.input);
         (framing, records)
+    }
+
+    /// What every record needs besides itself.
+    pub(crate) fn context(&self, framing: &Framing) -> Context {
+        let context = Context::new(Limits::default());
+        let Framing::Elements(elements) = framing else {
+            return context;
+        };
+        let text = std::str::from_utf8(&self.input).expect("goldens are UTF-8");
+        let header = |pointer: &String| Some(member(text, pointer)?.get().to_owned());
+        context.with_headers(elements.headers().iter().map(header).collect())
+    }
+
+    /// What reads its records.
+    pub(crate) fn reader(&self) -> Reader {
+        let (framing, _) = self.records();
+        Reader {
+            source: self.make(),
+            context: self.context(&framing),
+        }
+    }
+}
+
+/// A source and what it needs for the records of one file.
+pub(crate) struct Reader {
+    source: Box<dyn Source>,
+    context: Context,
+}
+
+impl Reader {
+    /// Reads one record.
+    pub(crate) fn decode<'a>(&self, record: &'a str) -> Result<Batch<'a>, DecodeError> {
+        let mut batch = Batch::new();
+        self.source.decode(&self.context, record, &mut batch)?;
+        Ok(batch)
     }
 }
 
@@ -55,11 +100,30 @@ fn case(source: &'static SourceInfo, folder: PathBuf) -> Case {
     let read = |name: &str| fs::read(folder.join(name)).ok();
     let input = read("input.jsonl").or_else(|| read("input.json"));
     let input = input.unwrap_or_else(|| panic!("{} has no input", folder.display()));
+    let text = |name: &str| read(name).map(|bytes| String::from_utf8(bytes).expect("goldens are UTF-8"));
+    let mut options = options(&text("options.txt").unwrap_or_default());
+    if let Some(prompts) = text("prompts.json") {
+        options = options.with_prompts(Prompts::from_json(&prompts).expect("prompts"));
+    }
     Case {
         source,
         folder,
         input,
+        options,
     }
+}
+
+/// One option a line: `steps-key=KEY`, `step=NAME`, `field.NAME=KEY`.
+fn options(text: &str) -> SourceOptions {
+    text.lines().fold(SourceOptions::new(), |options, line| {
+        let (name, value) = line.split_once('=').expect("name=value");
+        match name.strip_prefix("field.") {
+            Some(field) => options.with_field(field, value),
+            None if name == "steps-key" => options.with_steps_key(value),
+            None if name == "step" => options.with_step(value),
+            None => panic!("no option {name}"),
+        }
+    })
 }
 
 /// Reads one record.
@@ -80,14 +144,19 @@ fn records(framing: &Framing, input: &[u8]) -> Vec<String> {
             .collect(),
         Framing::Document => vec![text.to_owned()],
         Framing::Elements(elements) => {
-            assert_eq!(
-                elements.pointer(),
-                "",
-                "goldens of nested arrays need a framing here"
-            );
-            let elements: Vec<&RawValue> = serde_json::from_str(text).expect("an array");
+            let array = member(text, elements.pointer()).expect("the framing fits");
+            let elements: Vec<&RawValue> = serde_json::from_str(array.get()).expect("an array");
             elements.iter().map(|element| element.get().to_owned()).collect()
         }
         other => panic!("goldens of {other} need a framing here"),
     }
+}
+
+/// The value at a pointer of keys, as it is written.
+fn member<'a>(text: &'a str, pointer: &str) -> Option<&'a RawValue> {
+    let whole: &RawValue = serde_json::from_str(text).ok()?;
+    pointer.split('/').skip(1).try_fold(whole, |value, key| {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;
+        members.get(key).copied()
+    })
 }

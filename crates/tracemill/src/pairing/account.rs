@@ -1,6 +1,6 @@
 //! What became of groups, candidates and pairs, settled in the order of the groups.
 
-use tracemill_pairs::{Fate, PairCounts, Sample, Sampler, SeenPairs, SkipReason, UnusedReason};
+use tracemill_pairs::{Fate, PairCounts, Sample, Sampler, SeenPairs, SkipReason};
 
 use tracemill_formats::Losses;
 
@@ -162,13 +162,17 @@ pub(crate) fn nothing_paired(ledger: &Ledger, different_scores: u64, mode: &str)
     let mismatch = skipped.get(SkipReason::PromptMismatch.code());
     let hint = if ledger.pairs.possible == 0 {
         "every group has a single candidate; group traces with `--group-by`".to_owned()
+    } else if skipped.get(SkipReason::NoScore.code()) == ledger.pairs.possible {
+        "no two candidates of a group have scores; see `--score`".to_owned()
     } else if mismatch > 0 && mode == "exact" {
         "no pair with different scores shares a prompt; see `--prompt common-prefix` and `--prompt task`"
             .to_owned()
+    } else if different_scores == 0 {
+        "the candidates of every group have the same score, and nothing is better than its equal".to_owned()
+    } else if mode == "common-prefix" && skipped.get(SkipReason::IdenticalCompletion.code()) > 0 {
+        "where prompts are shared, the first answers are the same; see `--completion rest` and `--prompt task`".to_owned()
     } else if mismatch > 0 {
         "no pair with different scores shares a prompt; see `--prompt task`".to_owned()
-    } else if skipped.get(UnusedReason::NoScore.code()) == ledger.pairs.possible {
-        "no candidate has a score; see `--score`".to_owned()
     } else if skipped.get(SkipReason::BelowMinScoreDiff.code()) > 0 {
         "lower `--min-score-diff`".to_owned()
     } else {

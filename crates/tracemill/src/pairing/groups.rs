@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tracemill_formats::{Loss, Losses, Scratch};
+use tracemill_formats::{Columns, Loss, Losses, Scratch};
 use tracemill_io::Ranges;
 use tracemill_model::{Example, JsonWriter};
 use tracemill_pairs::{
@@ -49,6 +49,7 @@ pub(crate) struct GroupsDone {
     /// What the pairs that may be dropped lost, in the order of all pieces.
     pub(crate) losses: Vec<Losses>,
     pub(crate) failure: Option<Error>,
+    columns: Columns,
     tally: LossTally,
     buffers: Buffers,
 }
@@ -68,6 +69,7 @@ impl GroupsDone {
     /// Moves the counts of losses into the ledger.
     pub(crate) fn settle(&mut self, ledger: &mut Ledger) {
         self.tally.drain_into(ledger);
+        ledger.columns |= std::mem::take(&mut self.columns);
     }
 }
 
@@ -196,6 +198,7 @@ impl GroupWork<'_> {
             paired.refused += 1;
             return self.reject(places, &bad, &mut done.rejects);
         }
+        done.columns |= done.buffers.encoding.columns;
         let digest = match self.later {
             Later::MayDrop => {
                 done.losses.push(done.buffers.encoding.losses.clone());

@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use tracemill::formats::{EncodeError, EncodeErrorKind, Encoder, Loss, Scratch};
-use tracemill::model::{
-    DecodeError, DecodeErrorKind, Example, Framing, JsonWriter, Message, Role, Score, ScoreValue, Shape, Text, Trace,
-};
 use tracemill::model::RawJson;
+use tracemill::model::{
+    DecodeError, DecodeErrorKind, Example, Framing, JsonWriter, Message, Role, Score, ScoreValue, Shape,
+    Text, Trace,
+};
 use tracemill::sources::{Batch, Context, Evidence, Head, Source};
 
 /// Questions, answers and grades with tabs between them, one a line.
@@ -25,14 +26,24 @@ impl Source for Tabs {
         None
     }
 
-    fn decode<'a>(&self, _context: &Context, record: &'a str, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
+    fn decode<'a>(
+        &self,
+        _context: &Context,
+        record: &'a str,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError> {
         if record.starts_with('#') {
             batch.skip("comment");
             return Ok(());
         }
         let mut fields = record.split('\t');
-        let (Some(question), Some(answer), Some(grade)) = (fields.next(), fields.next(), fields.next()) else {
-            return Err(DecodeError::new(DecodeErrorKind::MissingField, 0, "a line needs three fields"));
+        let (Some(question), Some(answer), Some(grade)) = (fields.next(), fields.next(), fields.next())
+        else {
+            return Err(DecodeError::new(
+                DecodeErrorKind::MissingField,
+                0,
+                "a line needs three fields",
+            ));
         };
         let grade = RawJson::parse(grade)?;
         let mut trace = Trace::new();
@@ -60,12 +71,20 @@ impl Encoder for QuestionAnswer {
         shape == Shape::Conversation
     }
 
-    fn encode(&self, example: &Example<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    fn encode(
+        &self,
+        example: &Example<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
         let Example::Conversation(conversation) = example else {
             return Err(EncodeError::new(EncodeErrorKind::Content, "not a conversation"));
         };
         let [question, answer] = conversation.messages() else {
-            return Err(EncodeError::new(EncodeErrorKind::Order, "not one question and one answer"));
+            return Err(EncodeError::new(
+                EncodeErrorKind::Order,
+                "not one question and one answer",
+            ));
         };
         if conversation.trace().tools().is_some() {
             scratch.lose(Loss::Tools, 0);

@@ -68,7 +68,6 @@ const MAX_GAP: u64 = 8 << 10;
 
 enum Source {
     File {
-        /// Kept for its name, and because a temporary copy goes with its last owner.
         input: Input,
         path: Arc<Path>,
         stamp: Stamp,
@@ -80,7 +79,7 @@ enum Source {
     },
     Spool {
         name: String,
-        file: PositionalFile,
+        file: Arc<PositionalFile>,
     },
 }
 
@@ -108,6 +107,10 @@ impl Gatherer {
                 input: input.clone(),
                 bytes,
             },
+            Stored::Spool(file) => Source::Spool {
+                name: input.name().to_owned(),
+                file,
+            },
             Stored::Path(path) => {
                 let metadata = fs::metadata(&path).map_err(|source| input.read_error(source))?;
                 if !metadata.is_file() {
@@ -132,6 +135,7 @@ impl Gatherer {
     /// When the last of it cannot be written.
     pub fn add_spool(&mut self, spool: Spool) -> Result<usize, Error> {
         let (name, file) = spool.finish()?;
+        let file = Arc::new(file);
         Ok(self.push(Source::Spool { name, file }))
     }
 

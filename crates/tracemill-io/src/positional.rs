@@ -1,7 +1,8 @@
 //! Files that many threads read at once, each at its own place.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 /// A file of which any part can be read through a shared reference.
 #[derive(Debug)]
@@ -23,6 +24,11 @@ impl PositionalFile {
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], byte: u64) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(&self.file, buffer, byte)
     }
+
+    /// Reads some of what stands from `byte` on.
+    fn read_at(&self, buffer: &mut [u8], byte: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&self.file, buffer, byte)
+    }
 }
 
 #[cfg(not(unix))]
@@ -35,13 +41,43 @@ impl PositionalFile {
 
     /// Fills `buffer` with what stands from `byte` on.
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], byte: u64) -> io::Result<()> {
-        use std::io::{Read, Seek, SeekFrom};
+        self.seek(byte)?.read_exact(buffer)
+    }
+
+    /// Reads some of what stands from `byte` on.
+    fn read_at(&self, buffer: &mut [u8], byte: u64) -> io::Result<usize> {
+        self.seek(byte)?.read(buffer)
+    }
+
+    fn seek(&self, byte: u64) -> io::Result<std::sync::MutexGuard<'_, File>> {
+        use std::io::Seek;
         let mut file = self
             .file
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        file.seek(SeekFrom::Start(byte))?;
-        file.read_exact(buffer)
+        file.seek(io::SeekFrom::Start(byte))?;
+        Ok(file)
+    }
+}
+
+/// Reads such a file from its beginning, whoever else reads it.
+#[derive(Debug)]
+pub(crate) struct PositionalReader {
+    file: Arc<PositionalFile>,
+    next: u64,
+}
+
+impl PositionalReader {
+    pub(crate) fn new(file: Arc<PositionalFile>) -> Self {
+        PositionalReader { file, next: 0 }
+    }
+}
+
+impl Read for PositionalReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.next)?;
+        self.next += read as u64;
+        Ok(read)
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Ranges {
 
 #[derive(Debug)]
 enum Content {
-    File(PositionalFile),
+    File(Arc<PositionalFile>),
     Bytes(Arc<[u8]>),
 }
 
@@ -34,9 +34,10 @@ impl Ranges {
         let content = match input.stored()? {
             Stored::Path(path) => {
                 let file = File::open(path).map_err(|source| Error::reading(&name, source))?;
-                Content::File(PositionalFile::new(file))
+                Content::File(Arc::new(PositionalFile::new(file)))
             }
             Stored::Bytes(bytes) => Content::Bytes(bytes),
+            Stored::Spool(file) => Content::File(file),
         };
         Ok(Ranges { name, content })
     }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use tracemill_io::{
     Block, BlockReader, BlockSize, ErrorKind, Extent, Fill, Gathered, Gatherer, Input, Spool, TemporaryFiles,
@@ -78,6 +79,31 @@ fn what_every_framing_gives_is_found_again() {
             });
         }
     });
+}
+
+#[test]
+fn what_is_read_once_is_copied_to_a_file_without_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = TemporaryFiles::inside(folder.path());
+    let reader = Input::reader("-", std::io::Cursor::new(LINES.as_bytes().to_vec()));
+    let copy = reader.seekable_in(&files).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(copy.byte_len(), Some(LINES.len() as u64));
+    // Two readings at once do not disturb each other.
+    let mut streams = [copy.open().unwrap(), copy.open().unwrap()];
+    let mut texts = [String::new(), String::new()];
+    for (stream, text) in streams.iter_mut().zip(&mut texts) {
+        stream.take(5).read_to_string(text).unwrap();
+    }
+    for (stream, text) in streams.iter_mut().zip(&mut texts) {
+        stream.read_to_string(text).unwrap();
+        assert_eq!(text, LINES);
+    }
+    let mut bytes = Vec::new();
+    copy.ranges().unwrap().read(3, 7, &mut bytes).unwrap();
+    assert_eq!(bytes, b"{\"n\":1}");
+    let nowhere = TemporaryFiles::inside(folder.path().join("nowhere"));
+    assert!(Input::reader("-", std::io::empty()).spooled_in(&nowhere).is_err());
 }
 
 #[test]

@@ -1,10 +1,5 @@
 //! The `tracemill` program: arguments, progress, messages, exit status. Everything else is in the crates below.
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing is what this crate is for"
-)]
 
 mod args;
 mod convert;

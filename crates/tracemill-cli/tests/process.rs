@@ -285,7 +285,7 @@ fn every_thread_count_and_every_way_in_gives_the_same_bytes() {
         output.stdout
     };
     let one = convert(&["runs.jsonl", "--threads", "1"]);
-    assert_eq!(one.iter().filter(|&&byte| byte == b'\n').count(), 5_000);
+    assert_eq!(one.split_inclusive(|&byte| byte == b'\n').count(), 5_000);
     for threads in ["2", "8"] {
         assert!(convert(&["runs.jsonl", "--threads", threads]) == one);
         assert!(convert(&["runs.json", "--threads", threads]) == one);

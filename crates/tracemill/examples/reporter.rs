@@ -48,7 +48,7 @@ impl FineTuningReporter {
     }
 }
 
-fn trace<'a>(case: &'a Case) -> Trace<'a> {
+fn trace(case: &Case) -> Trace<'_> {
     let mut question = Message::new(Role::User);
     question.set_content(Text::new(case.question));
 

@@ -46,7 +46,7 @@ fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error
         SourceChoice::Own(source) => (Arc::clone(source), None),
         SourceChoice::Named(info) => (make(info, config)?, None),
         SourceChoice::Detect => {
-            let (info, evidence) = detect(&input, head)?;
+            let (info, evidence) = detect(&input, head, config)?;
             (make(info, config)?, Some(evidence.to_string()))
         }
     };
@@ -91,8 +91,8 @@ fn choose_framing(input: &Input, source: &dyn Source, head: &Head) -> Result<Fra
     })
 }
 
-fn detect(input: &Input, head: &Head) -> Result<(&'static SourceInfo, Evidence), Error> {
-    let message = match tracemill_sources::detect(head) {
+fn detect(input: &Input, head: &Head, config: &Config) -> Result<(&'static SourceInfo, Evidence), Error> {
+    let message = match tracemill_sources::detect_with(head, &config.source_options) {
         Detection::One { info, evidence } => return Ok((info, evidence)),
         Detection::Several(matches) => {
             let matches: Vec<_> = matches

@@ -77,12 +77,6 @@ impl AllowedLosses {
     }
 }
 
-impl Default for AllowedLosses {
-    fn default() -> Self {
-        AllowedLosses::none()
-    }
-}
-
 /// Reads codes with commas between them, or `all`.
 impl FromStr for AllowedLosses {
     type Err = String;

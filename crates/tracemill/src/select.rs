@@ -44,11 +44,11 @@ impl ScoreFilter {
 }
 
 fn selected(selection: &ScoreSelection, scores: &[Score<'_>]) -> Option<f64> {
-    let names: Vec<_> = scores
+    let decoded: Vec<_> = scores
         .iter()
         .map(|score| score.name().map(Text::decode))
         .collect();
-    let named = names
+    let named = decoded
         .iter()
         .zip(scores)
         .map(|(name, score)| (name.as_deref(), score.number()));

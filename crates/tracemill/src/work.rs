@@ -93,7 +93,7 @@ impl Bad {
     }
 
     /// What an encoder refuses.
-    pub(crate) fn encode(error: EncodeError) -> Self {
+    pub(crate) fn encode(error: &EncodeError) -> Self {
         Bad::new(error.kind().code(), error.to_string())
     }
 
@@ -291,7 +291,7 @@ impl Work<'_> {
         self.config
             .encoder
             .encode(example, &mut done.scratch, &mut done.bytes)
-            .map_err(Bad::encode)?;
+            .map_err(|error| Bad::encode(&error))?;
         refuse_losses(self.config, &done.scratch.losses)?;
         done.tally.add(&done.scratch.losses);
         done.ledger.columns |= done.scratch.columns;
@@ -345,13 +345,19 @@ fn write_reject(locator: &Locator<'_>, record: &Record<'_>, bad: &Bad, out: &mut
     w.key("byte").number(locator.byte());
     w.key("code").str(bad.code);
     w.key("error").str(&bad.message);
-    match std::str::from_utf8(record.bytes()) {
-        Ok(text) => w.key("record").str(text),
-        Err(_) => {
-            let hex: String = record.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            w.key("record_hex").str(&hex)
-        }
-    };
+    if let Ok(text) = std::str::from_utf8(record.bytes()) {
+        w.key("record").str(text);
+    } else {
+        w.key("record_hex").str(&hexadecimal(record.bytes()));
+    }
     w.end_object();
     out.push(b'\n');
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }

@@ -159,8 +159,8 @@ impl GroupWork<'_> {
             let [Some(chosen_trace), Some(rejected_trace)] = sides else {
                 return Err(self.changed(&places[chosen]));
             };
-            let mode = self.pairing.prompt;
-            match mode.pair(chosen_trace, rejected_trace, &mut done.buffers.prompts) {
+            let prompt = self.pairing.prompt;
+            match prompt.pair(chosen_trace, rejected_trace, &mut done.buffers.prompts) {
                 Ok(made) => self.encode(&made, pair, [&places[chosen], &places[rejected]], paired, done)?,
                 Err(reason) => paired.withdraw(reason, [chosen, rejected]),
             }
@@ -234,7 +234,7 @@ impl GroupWork<'_> {
         self.config
             .encoder
             .encode(&example, scratch, out)
-            .map_err(Bad::encode)?;
+            .map_err(|error| Bad::encode(&error))?;
         refuse_losses(self.config, &scratch.losses)?;
         out.push(b'\n');
         Ok(())
@@ -277,7 +277,7 @@ impl GroupWork<'_> {
             if self.ranges[place.input].read(at, length, &mut piece).is_err() {
                 break;
             }
-            line += piece.iter().filter(|&&byte| byte == b'\n').count();
+            line += piece.split(|&byte| byte == b'\n').count() - 1;
             at += length as u64;
         }
         format!("{name}:{line}")

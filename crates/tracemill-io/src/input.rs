@@ -7,10 +7,13 @@ mod patient;
 pub use expand::expand;
 pub(crate) use patient::GivenUp;
 
+use crate::budget::TemporaryFiles;
 use crate::compression::{self, Compression};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::Cancel;
+use crate::positional::{PositionalFile, PositionalReader};
 use crate::ranges::Ranges;
+use crate::spool::Spool;
 use once::Once;
 use patient::Patient;
 use std::fmt;
@@ -48,13 +51,17 @@ enum Content {
     Bytes(Arc<[u8]>),
     Once(Arc<Once>),
     /// A temporary copy, decompressed.
-    Spool(Arc<tempfile::TempPath>),
+    Spool {
+        file: Arc<PositionalFile>,
+        len: u64,
+    },
 }
 
 /// Bytes that can be read by ranges.
 pub(crate) enum Stored {
     Path(Arc<Path>),
     Bytes(Arc<[u8]>),
+    Spool(Arc<PositionalFile>),
 }
 
 impl Input {
@@ -130,7 +137,7 @@ impl Input {
                 .filter(fs::Metadata::is_file)
                 .map(|metadata| metadata.len()),
             Content::Bytes(bytes) => Some(bytes.len() as u64),
-            Content::Spool(path) => fs::metadata(&**path).ok().map(|metadata| metadata.len()),
+            Content::Spool { len, .. } => Some(*len),
             Content::Once(_) => None,
         }
     }
@@ -159,10 +166,19 @@ impl Input {
     ///
     /// When it cannot be read, or the temporary file cannot be written.
     pub fn spooled(self) -> Result<Self, Error> {
+        self.spooled_in(&TemporaryFiles::new())
+    }
+
+    /// [`spooled`](Input::spooled), with a choice of where the temporary file is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`spooled`](Input::spooled).
+    pub fn spooled_in(self, files: &TemporaryFiles) -> Result<Self, Error> {
         if self.is_rereadable() {
             Ok(self)
         } else {
-            self.copied()
+            self.copied(files)
         }
     }
 
@@ -173,31 +189,41 @@ impl Input {
     ///
     /// When it cannot be read, or the temporary file cannot be written.
     pub fn seekable(self) -> Result<Self, Error> {
+        self.seekable_in(&TemporaryFiles::new())
+    }
+
+    /// [`seekable`](Input::seekable), with a choice of where the temporary file is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`seekable`](Input::seekable).
+    pub fn seekable_in(self, files: &TemporaryFiles) -> Result<Self, Error> {
         if self.is_rereadable() && !self.is_compressed() {
             Ok(self)
         } else {
-            self.copied()
+            self.copied(files)
         }
     }
 
-    fn copied(self) -> Result<Self, Error> {
+    fn copied(self, files: &TemporaryFiles) -> Result<Self, Error> {
         let mut stream = self.open()?;
-        let failed = |source| Error::writing("a temporary file", source);
-        let mut file = tempfile::Builder::new()
-            .prefix("tracemill-")
-            .tempfile()
-            .map_err(failed)?;
+        let mut spool = Spool::create(files)?;
         let mut piece = vec![0; 256 * 1024];
         loop {
-            let read = match stream.read(&mut piece) {
+            match stream.read(&mut piece) {
                 Ok(0) => break,
-                Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
-                read => read.map_err(|source| self.read_error(source))?,
-            };
-            io::Write::write_all(file.as_file_mut(), &piece[..read]).map_err(failed)?;
+                Ok(read) => _ = spool.append(&piece[..read])?,
+                Err(source) if source.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(self.read_error(source)),
+            }
         }
+        let len = spool.byte_len();
+        let (_, file) = spool.finish()?;
         Ok(Input {
-            content: Content::Spool(Arc::new(file.into_temp_path())),
+            content: Content::Spool {
+                file: Arc::new(file),
+                len,
+            },
             ..self
         })
     }
@@ -215,7 +241,7 @@ impl Input {
     pub(crate) fn stored(&self) -> Result<Stored, Error> {
         match &self.content {
             Content::Path(path) if !self.is_compressed() => Ok(Stored::Path(Arc::clone(path))),
-            Content::Spool(path) => Ok(Stored::Path(Arc::from(&***path))),
+            Content::Spool { file, .. } => Ok(Stored::Spool(Arc::clone(file))),
             Content::Bytes(bytes) if !self.is_compressed() => Ok(Stored::Bytes(Arc::clone(bytes))),
             _ => {
                 let message = "cannot be read by byte ranges; save it uncompressed to a file and name that";
@@ -270,9 +296,7 @@ impl Input {
                 Box::new(file)
             }
             Content::Bytes(bytes) => Box::new(io::Cursor::new(Arc::clone(bytes))),
-            Content::Spool(path) => {
-                Box::new(File::open(&**path).map_err(|source| Error::reading(&self.name, source))?)
-            }
+            Content::Spool { file, .. } => Box::new(PositionalReader::new(Arc::clone(file))),
             Content::Once(once) => return once.open(self),
         };
         self.decode(raw, meter)
@@ -288,7 +312,7 @@ impl Input {
     }
 
     fn compression(&self) -> Option<Compression> {
-        if let Content::Spool(_) = self.content {
+        if let Content::Spool { .. } = self.content {
             return None;
         }
         Compression::of(Path::new(&*self.name))
@@ -306,7 +330,7 @@ impl fmt::Debug for Input {
             Content::Path(_) => "path",
             Content::Bytes(_) => "bytes",
             Content::Once(_) => "reader",
-            Content::Spool(_) => "spool",
+            Content::Spool { .. } => "spool",
         };
         f.debug_struct("Input")
             .field("name", &self.name)

@@ -11,6 +11,9 @@
 //! - [`headers`]: the values outside the array that its records need.
 //! - [`run`]: the pipeline. Blocks are worked on in parallel on a rayon pool and drained in their order: the result
 //!   depends neither on the number of threads nor on the size of the blocks.
+//! - *Index, decide, gather*, for what must see all records before it writes one: a [`GroupIndex`] keeps a few bytes of
+//!   each record and finds those that belong together, on disk beyond a [`MemoryBudget`]; a [`Gatherer`] reads the
+//!   records that are wanted, and a [`Spool`] holds those that cannot be read again where they are.
 //! - [`Output`] and [`OutputFolder`]: written under a temporary name, synced, renamed.
 //! - [`Error`]: one type, with a kind, a file and a position. What is wrong with one record is a [`RecordError`] and
 //!   concerns that record alone.
@@ -75,23 +78,32 @@
 #![forbid(unsafe_code)]
 
 mod block;
+mod budget;
 mod compression;
 mod error;
 mod framing;
+mod gather;
+mod groups;
 mod input;
 mod json;
 mod limit;
 mod output;
 mod pipeline;
+mod positional;
 mod ranges;
 mod reader;
+mod spool;
 
 pub use block::{Block, Record, RecordError, Records};
+pub use budget::{MemoryBudget, TemporaryFiles};
 pub use error::{Error, ErrorKind};
 pub use framing::headers;
+pub use gather::{Extent, Gathered, Gatherer};
+pub use groups::{GroupIndex, Groups, IndexEntry};
 pub use input::{Input, InputStream, Meter, expand};
 pub use limit::{BlockSize, RecordLimit};
 pub use output::{Digest, Output, OutputFolder, Overwrite, Target, Written};
 pub use pipeline::{Cancel, Threads, run};
 pub use ranges::Ranges;
 pub use reader::{BlockReader, Fill};
+pub use spool::Spool;

@@ -43,7 +43,7 @@ impl std::str::FromStr for RecordLimit {
 }
 
 /// The number of bytes that a size as people write it stands for; units of 1024 (`KiB`) and of 1000 (`kB`).
-fn parse_size(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let unit: u64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
         "" | "b" | "bytes" => 1,

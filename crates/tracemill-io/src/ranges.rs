@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::input::{Input, Stored};
+use crate::positional::{PositionalFile, copy};
 use std::fs::File;
-use std::io;
 use std::sync::Arc;
 
 /// An input from which byte ranges can be read, in any order and by several threads at once.
@@ -24,7 +24,7 @@ pub struct Ranges {
 
 #[derive(Debug)]
 enum Content {
-    File(File),
+    File(Arc<PositionalFile>),
     Bytes(Arc<[u8]>),
 }
 
@@ -33,9 +33,11 @@ impl Ranges {
         let name = Arc::clone(input.shared_name());
         let content = match input.stored()? {
             Stored::Path(path) => {
-                Content::File(File::open(path).map_err(|source| Error::reading(&name, source))?)
+                let file = File::open(path).map_err(|source| Error::reading(&name, source))?;
+                Content::File(Arc::new(PositionalFile::new(file)))
             }
             Stored::Bytes(bytes) => Content::Bytes(bytes),
+            Stored::Spool(file) => Content::File(file),
         };
         Ok(Ranges { name, content })
     }
@@ -49,39 +51,9 @@ impl Ranges {
         let start = into.len();
         into.resize(start + length, 0);
         let read = match &self.content {
-            Content::File(file) => read_at(file, byte, &mut into[start..]),
+            Content::File(file) => file.read_exact_at(&mut into[start..], byte),
             Content::Bytes(bytes) => copy(bytes, byte, &mut into[start..]),
         };
         read.map_err(|source| Error::reading(&self.name, source))
-    }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, byte: u64, into: &mut [u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, into, byte)
-}
-
-/// Without positioned reads each range opens the position anew; a clone shares it, so this is one thread at a time.
-#[cfg(not(unix))]
-fn read_at(file: &File, byte: u64, into: &mut [u8]) -> io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom};
-    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _turn = ONE_AT_A_TIME
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut file = file;
-    file.seek(SeekFrom::Start(byte))?;
-    file.read_exact(into)
-}
-
-fn copy(bytes: &[u8], byte: u64, into: &mut [u8]) -> io::Result<()> {
-    let start = usize::try_from(byte).ok();
-    let range = start.and_then(|start| bytes.get(start..start.checked_add(into.len())?));
-    match range {
-        Some(range) => {
-            into.copy_from_slice(range);
-            Ok(())
-        }
-        None => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }

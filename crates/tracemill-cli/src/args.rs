@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use tracemill::formats::{FormatSpec, ReasoningMode};
-use tracemill::io::RecordLimit;
+use tracemill::io::{MemoryBudget, RecordLimit};
 use tracemill::pairs::{Completion, PromptMode, Strategy};
 use tracemill::{AllowedLosses, GroupBy};
 
@@ -187,6 +187,10 @@ pub(crate) struct PairingArgs {
     /// Leave out pairs that say what an earlier one said
     #[arg(long)]
     pub(crate) dedup_pairs: bool,
+
+    /// Memory for the index of candidates; beyond it a temporary file is used
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    pub(crate) memory: MemoryBudget,
 
     /// Most candidates a group may have
     #[arg(long, value_name = "N", default_value_t = 100_000)]

@@ -39,6 +39,7 @@ fn pairing(args: &PairingArgs) -> Result<Pairing, Failure> {
     let pairing = Pairing::new(options.build().map_err(usage)?)
         .with_prompt(prompt(args)?)
         .with_duplicates(duplicates)
+        .with_memory(args.memory)
         .with_max_group(args.max_group);
     match args.max_pairs {
         Some(pairs) => Ok(pairing.with_sample(pairs, args.seed)?),
@@ -63,6 +64,7 @@ fn options(args: &PairingArgs) -> Vec<(&'static str, String)> {
         ("prompt", args.prompt.to_string()),
         ("seed", args.seed.to_string()),
         ("dedup-pairs", args.dedup_pairs.to_string()),
+        ("memory", args.memory.to_string()),
         ("max-group", args.max_group.to_string()),
     ];
     let mut given = |name, value: Option<String>| options.extend(value.map(|value| (name, value)));

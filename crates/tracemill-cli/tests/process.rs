@@ -396,6 +396,7 @@ fn pairs_are_the_same_from_a_file_a_pipe_and_a_compressed_file_with_any_threads(
     assert!(one.len() > 100_000);
     assert!(pairs(&["c.jsonl", "--threads", "4"]) == one);
     assert!(pairs(&["c.jsonl.gz"]) == one);
+    assert!(pairs(&["c.jsonl", "--memory", "100KiB"]) == one);
     let mut piped = tracemill(
         folder.path(),
         &["pairs", "--to", "trl-preference", "--min-score-diff", "0.2", "-q"],

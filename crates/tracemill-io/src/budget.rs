@@ -103,7 +103,7 @@ impl TemporaryFiles {
     /// What messages call such a file.
     pub(crate) fn name(&self) -> String {
         format!(
-            "a temporary file in {} (see `--temp-dir`)",
+            "a temporary file in {} (the variable `TMPDIR` names another folder)",
             self.folder().display()
         )
     }

@@ -12,7 +12,6 @@ use crate::compression::{self, Compression};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::Cancel;
 use crate::positional::{PositionalFile, PositionalReader};
-use crate::ranges::Ranges;
 use crate::spool::Spool;
 use once::Once;
 use patient::Patient;
@@ -226,15 +225,6 @@ impl Input {
             },
             ..self
         })
-    }
-
-    /// Opens it for reading byte ranges.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be opened, or is compressed or read once: see [`seekable`](Input::seekable).
-    pub fn ranges(&self) -> Result<Ranges, Error> {
-        Ranges::open(self)
     }
 
     /// Where its bytes are, as records' offsets count them.

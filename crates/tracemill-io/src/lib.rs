@@ -90,7 +90,6 @@ mod limit;
 mod output;
 mod pipeline;
 mod positional;
-mod ranges;
 mod reader;
 mod spool;
 
@@ -104,6 +103,5 @@ pub use input::{Input, InputStream, Meter, expand};
 pub use limit::{BlockSize, RecordLimit};
 pub use output::{Digest, Output, OutputFolder, Overwrite, Target, Written};
 pub use pipeline::{Cancel, Threads, run};
-pub use ranges::Ranges;
 pub use reader::{BlockReader, Fill};
 pub use spool::Spool;

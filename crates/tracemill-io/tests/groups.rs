@@ -143,7 +143,7 @@ fn temporary_files_have_no_name_and_need_their_folder() {
     index.push(1, &Entry(0, 0)).unwrap();
     let error = index.push(1, &Entry(1, 0)).unwrap_err().to_string();
     assert!(
-        error.contains("nowhere") && error.contains("`--temp-dir`"),
+        error.contains("nowhere") && error.contains("the variable `TMPDIR`"),
         "{error}"
     );
 }

@@ -1,13 +1,15 @@
 //! Preference pairs: from groups of scored traces to examples of a better and a worse completion.
 //!
 //! Three steps: *index* every candidate (one pass over the input, in parallel), *decide* group by group, *gather* the
-//! chosen ones again by their place. Input need not be sorted, and no more than the index stays in memory.
+//! chosen ones again by their place. Input need not be sorted, and no more than the index stays in memory; beyond a
+//! budget not even that.
 
 mod account;
 mod groups;
 mod index;
 mod run;
 
+use tracemill_io::MemoryBudget;
 use tracemill_pairs::{PairOptions, PromptMode};
 
 use crate::error::Error;
@@ -36,6 +38,7 @@ pub struct Pairing {
     pub(crate) duplicates: Duplicates,
     pub(crate) sample: Option<(usize, u64)>,
     pub(crate) max_group: usize,
+    pub(crate) memory: MemoryBudget,
 }
 
 /// What becomes of a pair that says what an earlier one said.
@@ -58,6 +61,7 @@ impl Pairing {
             duplicates: Duplicates::Keep,
             sample: None,
             max_group: 100_000,
+            memory: MemoryBudget::default(),
         }
     }
 
@@ -88,6 +92,13 @@ impl Pairing {
         }
         self.sample = Some((pairs, seed));
         Ok(self)
+    }
+
+    /// Sets how much memory the index of candidates may take before it goes to disk; 256 MiB unless set.
+    #[must_use]
+    pub fn with_memory(mut self, memory: MemoryBudget) -> Self {
+        self.memory = memory;
+        self
     }
 
     /// Sets how many candidates a group may have; 100,000 unless set.

@@ -240,8 +240,4 @@ pub(super) const HASHED: &[(&str, &str)] = &[
         "crates/tracemill-pairs/src/prompt/seen.rs",
         "is only asked whether a pair was seen",
     ),
-    (
-        "crates/tracemill/src/pairing/index.rs",
-        "is only asked for a group's number; groups are numbered in order",
-    ),
 ];

@@ -1,9 +1,7 @@
 //! The second step: decide which candidates of a group pair, gather those, and encode.
 
-use std::ops::Range;
-
 use tracemill_formats::{Columns, Loss, Losses, Scratch};
-use tracemill_io::Ranges;
+use tracemill_io::{Extent, Gatherer};
 use tracemill_model::{Example, JsonWriter};
 use tracemill_pairs::{
     Candidate, CandidateFacts, Group, PairScratch, PromptClasses, PromptScratch, ScoredPair, SkipReason,
@@ -13,7 +11,7 @@ use tracemill_sources::Batch;
 
 use super::Pairing;
 use super::account::{Paired, Piece};
-use super::index::{Groups, Place};
+use super::index::{Entry, Place};
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Counts, Ledger, LossTally};
@@ -27,10 +25,19 @@ pub(crate) struct GroupWork<'m> {
     pub(crate) config: &'m Config,
     pub(crate) pairing: &'m Pairing,
     pub(crate) inputs: &'m [Planned],
-    pub(crate) ranges: &'m [Ranges],
-    pub(crate) groups: &'m Groups,
+    pub(crate) gatherer: &'m Gatherer,
     pub(crate) rejects: Rejects,
     pub(crate) later: Later,
+}
+
+/// Some groups, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Task {
+    /// The number of the first, in the order of first appearance.
+    pub(crate) first: u64,
+    pub(crate) entries: Vec<Entry>,
+    /// Where each group ends in `entries`.
+    pub(crate) ends: Vec<usize>,
 }
 
 /// Whether a pair that was made may still be dropped: then what it lost is kept with it.
@@ -75,28 +82,28 @@ impl GroupsDone {
 
 impl GroupWork<'_> {
     /// Works some groups; stops at the first pair that ends the run.
-    pub(crate) fn groups(&self, groups: &Range<usize>, done: &mut GroupsDone) {
+    pub(crate) fn groups(&self, task: &Task, done: &mut GroupsDone) {
         done.bytes.clear();
         done.rejects.clear();
         done.paired.clear();
         done.losses.clear();
         done.failure = None;
-        for group in groups.clone() {
-            if let Err(error) = self.group(group, done) {
+        let mut start = 0;
+        for (ordinal, &end) in (task.first..).zip(&task.ends) {
+            if let Err(error) = self.group(ordinal, &task.entries[start..end], done) {
                 done.failure = Some(error);
                 return;
             }
+            start = end;
         }
     }
 
-    fn group(&self, group: usize, done: &mut GroupsDone) -> Result<(), Error> {
+    fn group(&self, ordinal: u64, entries: &[Entry], done: &mut GroupsDone) -> Result<(), Error> {
         let buffers = &mut done.buffers;
         buffers.facts.clear();
-        buffers
-            .facts
-            .extend(self.groups.candidates(group).map(super::index::Entry::facts));
+        buffers.facts.extend(entries.iter().map(Entry::facts));
         buffers.classes.fill(&buffers.facts, &mut buffers.candidates);
-        let candidates = Group::new(&buffers.candidates).with_ordinal(group as u64);
+        let candidates = Group::new(&buffers.candidates).with_ordinal(ordinal);
         let selected = self
             .pairing
             .options
@@ -104,7 +111,7 @@ impl GroupWork<'_> {
             .map_err(Error::config)?;
         let pairs: Vec<ScoredPair> = selected.pairs().collect();
         let mut paired = Paired {
-            ordinal: group as u64,
+            ordinal,
             fates: selected.fates().to_vec(),
             counts: selected.counts(),
             withdrawn: Vec::new(),
@@ -113,7 +120,7 @@ impl GroupWork<'_> {
             pieces: Vec::new(),
         };
         if !pairs.is_empty() {
-            self.gather(group, &pairs, &mut paired, done)?;
+            self.gather(entries, &pairs, &mut paired, done)?;
         }
         done.paired.push(paired);
         Ok(())
@@ -122,16 +129,12 @@ impl GroupWork<'_> {
     /// Reads the candidates of the pairs again, and encodes the pairs.
     fn gather(
         &self,
-        group: usize,
+        entries: &[Entry],
         pairs: &[ScoredPair],
         paired: &mut Paired,
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
-        let places: Vec<Place> = self
-            .groups
-            .candidates(group)
-            .map(super::index::Entry::place)
-            .collect();
+        let places: Vec<Place> = entries.iter().map(Entry::place).collect();
         let mut wanted = vec![false; places.len()];
         for pair in pairs {
             wanted[pair.chosen()] = true;
@@ -142,7 +145,7 @@ impl GroupWork<'_> {
         let mut spans = vec![0..0; places.len()];
         for (index, place) in places.iter().enumerate().filter(|&(index, _)| wanted[index]) {
             let start = records.len();
-            self.ranges[place.input].read(place.byte, place.length, &mut records)?;
+            self.gatherer.read(place.extent(), &mut records)?;
             spans[index] = start..records.len();
         }
         let mut batches: Vec<Batch<'_>> = Vec::new();
@@ -274,7 +277,12 @@ impl GroupWork<'_> {
         while at < place.byte {
             piece.clear();
             let length = (place.byte - at).min(1 << 20) as usize;
-            if self.ranges[place.input].read(at, length, &mut piece).is_err() {
+            let extent = Extent {
+                input: place.input,
+                byte: at,
+                len: length,
+            };
+            if self.gatherer.read(extent, &mut piece).is_err() {
                 break;
             }
             line += piece.split(|&byte| byte == b'\n').count() - 1;

@@ -1,15 +1,13 @@
 //! The two passes of a pairing run.
 
-use std::ops::Range;
-
-use tracemill_io::{Fill, Ranges};
+use tracemill_io::{Fill, Gatherer, GroupIndex, Groups, TemporaryFiles};
 use tracemill_pairs::{PromptScratch, Sampler, ScoreValue, SeenPairs};
 
 use super::account::{Account, Choice, nothing_paired};
-use super::groups::{GroupWork, GroupsDone, Later};
-use super::index::{Found, Groups, Index};
+use super::groups::{GroupWork, GroupsDone, Later, Task};
+use super::index::{Entry, Found};
 use super::{Duplicates, Pairing};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Ledger, LossTally};
 use crate::mill::{Mill, WhenEmpty};
@@ -37,40 +35,28 @@ impl Mill {
         open: &mut Open<'_>,
         ledger: &mut Ledger,
     ) -> Result<(), Error> {
-        let groups = self.index(pairing, planned, work, open, ledger)?;
-        let ranges = planned
-            .iter()
-            .map(|planned| planned.input.ranges())
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut groups = self.index(pairing, planned, work, open, ledger)?;
+        let mut gatherer = Gatherer::new();
+        for planned in planned {
+            gatherer.add(&planned.input)?;
+        }
+        let pass = Pass {
+            pairing,
+            planned,
+            gatherer: &gatherer,
+            rejects: work.rejects,
+        };
         let mut choice = Choice::All;
         if let Some((pairs, seed)) = pairing.sample {
-            choice = Choice::Draw(Sampler::new(pairs, seed).map_err(Error::config)?);
-            let mut drawn = Ledger::default();
-            let account = self.decide(
-                pairing,
-                planned,
-                &ranges,
-                &groups,
-                choice,
-                &mut drawn,
-                None,
-                work.rejects,
-            )?;
+            let draw = Choice::Draw(Sampler::new(pairs, seed).map_err(Error::config)?);
+            let account = self.decide(&pass, &mut groups, draw, &mut Ledger::default(), None)?;
             choice = match account.into_choice() {
                 Choice::Draw(sampler) => Choice::Drawn(sampler.finish()),
                 other => other,
             };
+            groups.rewind()?;
         }
-        let account = self.decide(
-            pairing,
-            planned,
-            &ranges,
-            &groups,
-            choice,
-            ledger,
-            Some(open),
-            work.rejects,
-        )?;
+        let account = self.decide(&pass, &mut groups, choice, ledger, Some(open))?;
         if ledger.examples == 0 && self.config.empty == WhenEmpty::Fail {
             let explained = nothing_paired(ledger, account.different_scores, pairing.prompt.name());
             return explained.map_or(Ok(()), Err);
@@ -85,8 +71,8 @@ impl Mill {
         work: &Work<'_>,
         open: &mut Open<'_>,
         ledger: &mut Ledger,
-    ) -> Result<Groups, Error> {
-        let mut index = Index::default();
+    ) -> Result<Groups<Entry>, Error> {
+        let mut index = GroupIndex::new(pairing.memory, TemporaryFiles::new());
         let find = |numbered: &Numbered, indexed: &mut Indexed| {
             indexed.found.clear();
             let (found, scratch) = (&mut indexed.found, &mut indexed.scratch);
@@ -104,26 +90,23 @@ impl Mill {
         self.blocks(planned, watch, find, |indexed: &mut Indexed| {
             open.take_over(&mut indexed.done, ledger)?;
             for found in indexed.found.drain(..) {
-                index.push(found, pairing.max_group)?;
+                index.push(found.group, &found.entry)?;
             }
             indexed.done.failure.take().map_or(Ok(()), Err)
         })?;
-        Ok(index.into_groups())
+        Ok(index.finish()?)
     }
 
     /// One pass over the groups; without an output it only draws.
-    #[expect(clippy::too_many_arguments, reason = "a pass needs everything the run has")]
     fn decide(
         &self,
-        pairing: &Pairing,
-        planned: &[Planned],
-        ranges: &[Ranges],
-        groups: &Groups,
+        pass: &Pass<'_>,
+        groups: &mut Groups<Entry>,
         choice: Choice,
         ledger: &mut Ledger,
         mut open: Option<&mut Open<'_>>,
-        rejects: Rejects,
     ) -> Result<Account, Error> {
+        let pairing = pass.pairing;
         let seen = (pairing.duplicates == Duplicates::Remove).then(SeenPairs::new);
         let later = if seen.is_some() || pairing.sample.is_some() {
             Later::MayDrop
@@ -133,26 +116,31 @@ impl Mill {
         let work = GroupWork {
             config: &self.config,
             pairing,
-            inputs: planned,
-            ranges,
-            groups,
-            rejects,
+            inputs: pass.planned,
+            gatherer: pass.gatherer,
+            rejects: pass.rejects,
             later,
         };
         let mut account = Account::new(seen, choice);
         let cancel = open
             .as_ref()
             .map_or_else(Default::default, |open| open.watch.cancel.clone());
-        let mut next = 0;
-        let read = |task: &mut Range<usize>| -> Result<Fill, Error> {
-            *task = next..next;
+        let (mut next, mut members) = (0, Vec::new());
+        let read = |task: &mut Task| -> Result<Fill, Error> {
+            task.first = next;
+            task.entries.clear();
+            task.ends.clear();
             let mut weight = 0;
-            while task.end < groups.len() && weight < TASK {
-                weight += groups.weight(task.end);
-                task.end += 1;
+            while weight < TASK && groups.next_group(&mut members)? {
+                if members.len() > pairing.max_group {
+                    return Err(too_large(pairing.max_group));
+                }
+                weight += members.iter().map(|entry| entry.place().length).sum::<usize>();
+                task.entries.append(&mut members);
+                task.ends.push(task.entries.len());
             }
-            next = task.end;
-            Ok(if task.start == task.end {
+            next += task.ends.len() as u64;
+            Ok(if task.ends.is_empty() {
                 Fill::End
             } else {
                 Fill::Block
@@ -183,4 +171,17 @@ impl Mill {
         )?;
         Ok(account)
     }
+}
+
+/// What both passes over the groups read.
+struct Pass<'p> {
+    pairing: &'p Pairing,
+    planned: &'p [Planned],
+    gatherer: &'p Gatherer,
+    rejects: Rejects,
+}
+
+fn too_large(max_group: usize) -> Error {
+    let message = format!("a group has more than {max_group} candidates; raise `--max-group`");
+    Error::new(ErrorKind::Limit, message)
 }

@@ -39,6 +39,9 @@ const JOBS: &[Job] = &[
         input: Kind::ChatArray,
         ..Job::convert("openai, from an array", &["--to", "openai", "--threads", "1"])
     },
+    Job::pairs("best-vs-worst, random order", Kind::Candidates, "best-vs-worst"),
+    Job::pairs("best-vs-worst, grouped", Kind::Grouped, "best-vs-worst"),
+    Job::pairs("exhaustive, random order", Kind::Candidates, "exhaustive"),
     Job {
         against: Some("openai"),
         ..Job::convert("openai, two threads", &["--to", "openai", "--threads", "2"])
@@ -46,6 +49,27 @@ const JOBS: &[Job] = &[
 ];
 
 impl Job {
+    /// Pairs by one of the two strategies that the table names.
+    const fn pairs(name: &'static str, input: Kind, strategy: &'static str) -> Job {
+        Job {
+            name,
+            command: "pairs",
+            options: match strategy.as_bytes() {
+                b"exhaustive" => &["--to", "trl-preference", "--threads", "1"],
+                _ => &[
+                    "--to",
+                    "trl-preference",
+                    "--threads",
+                    "1",
+                    "--strategy",
+                    "best-vs-worst",
+                ],
+            },
+            input,
+            against: None,
+        }
+    }
+
     const fn convert(name: &'static str, options: &'static [&'static str]) -> Job {
         Job {
             name,

@@ -100,7 +100,18 @@ fn what_is_read_once_is_copied_to_a_file_without_a_name() {
         assert_eq!(text, LINES);
     }
     let mut bytes = Vec::new();
-    copy.ranges().unwrap().read(3, 7, &mut bytes).unwrap();
+    let mut gatherer = Gatherer::new();
+    let input = gatherer.add(&copy).unwrap();
+    gatherer
+        .read(
+            Extent {
+                input,
+                byte: 3,
+                len: 7,
+            },
+            &mut bytes,
+        )
+        .unwrap();
     assert_eq!(bytes, b"{\"n\":1}");
     let nowhere = TemporaryFiles::inside(folder.path().join("nowhere"));
     assert!(Input::reader("-", std::io::empty()).spooled_in(&nowhere).is_err());

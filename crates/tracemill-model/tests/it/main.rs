@@ -5,6 +5,7 @@ mod errors;
 mod golden;
 mod json;
 mod links;
+mod schema;
 mod strategies;
 mod text;
 mod trace;

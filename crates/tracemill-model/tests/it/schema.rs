@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::Value;
+use tracemill_model::DecodeErrorKind;
 
 use crate::golden::{canonical_lines, data};
-use crate::trace::written;
+use crate::trace::{canonical, written};
 use crate::traces::trace;
 
 /// The root of the repository; `None` where only this crate is.
@@ -135,6 +136,29 @@ fn canonical_goldens_of_other_crates_satisfy_the_schema() {
 fn is_canonical_golden(path: &Path, name: &str) -> bool {
     let is_golden = path.components().any(|part| part.as_os_str() == "golden");
     is_golden && (name == "traces.jsonl" || name == "tracemill.jsonl")
+}
+
+/// The page that users read shows the canonical form, and names every code that a record can be refused with.
+#[test]
+fn the_page_shows_a_canonical_record_and_names_every_code() {
+    let (Some(schema), Some(root)) = (schema(), repository()) else {
+        return;
+    };
+    let page = fs::read_to_string(root.join("docs/trace-format.md")).unwrap();
+    let example = page
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let line: String = example.unwrap().lines().map(str::trim).collect();
+    assert_eq!(canonical(&line).unwrap(), line);
+    check(&schema, &line).unwrap();
+    for kind in DecodeErrorKind::ALL {
+        assert!(
+            page.contains(&format!("| `{}` |", kind.code())),
+            "{}",
+            kind.code()
+        );
+    }
 }
 
 /// Every field of the wrong type, as the reader refuses it.

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use tracemill_model::json::EmbeddedJson;
 use tracemill_model::{Example, Links, Shape};
 
+use crate::companion::{Columns, Companion};
 use crate::loss::{Loss, Losses};
+use crate::shared::ids::CallIds;
 
 /// One training format, configured.
 ///
@@ -29,6 +32,14 @@ pub trait Encoder: fmt::Debug + Send + Sync {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError>;
+
+    /// The files that its consumer needs beside the records, which stand in `file_name`; most need none.
+    ///
+    /// `columns` is the union of [`Scratch::columns`] over all records that were written.
+    fn companions(&self, file_name: &str, columns: Columns) -> Vec<Companion> {
+        let _ = (file_name, columns);
+        Vec::new()
+    }
 }
 
 /// Buffers that live as long as a thread's work, so that encoding allocates nothing in the long run.
@@ -38,10 +49,16 @@ pub struct Scratch {
     pub losses: Losses,
     /// Which result answers which call.
     pub links: Links,
-    /// Decoded text, where something has to be looked into.
-    pub text: String,
+    /// For looking into texts that should be JSON.
+    pub embedded: EmbeddedJson,
     /// JSON that becomes part of a string.
     pub json: Vec<u8>,
+    /// Which of the columns that not every record has the record has.
+    pub columns: Columns,
+    /// Ids for calls that have none.
+    pub(crate) ids: CallIds,
+    /// Pairs of a ranking, with their differences.
+    pub(crate) pairs: Vec<(f64, usize, usize)>,
 }
 
 impl Scratch {
@@ -53,6 +70,7 @@ impl Scratch {
     /// Forgets the last record, keeping the buffers.
     pub fn clear(&mut self) {
         self.losses.clear();
+        self.columns = Columns::NONE;
     }
 
     /// Notes a loss in the message at `index`.
@@ -68,6 +86,8 @@ impl Scratch {
 pub struct EncodeError {
     kind: EncodeErrorKind,
     message: Option<usize>,
+    /// Whose message it is, where an example is made of several traces.
+    whose: Option<&'static str>,
     text: String,
 }
 
@@ -75,6 +95,8 @@ pub struct EncodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum EncodeErrorKind {
+    /// The example is of a shape that the format does not take.
+    Shape,
     /// There is no message at all.
     NoMessages,
     /// There is no assistant turn to learn.
@@ -91,11 +113,14 @@ pub enum EncodeErrorKind {
     Limit,
     /// Text that the consumer refuses.
     Forbidden,
+    /// Both completions of a pair come out the same.
+    Identical,
 }
 
 impl EncodeErrorKind {
     /// Every kind, in the order of the ledger.
-    pub const ALL: [EncodeErrorKind; 8] = [
+    pub const ALL: [EncodeErrorKind; 10] = [
+        EncodeErrorKind::Shape,
         EncodeErrorKind::NoMessages,
         EncodeErrorKind::NoTarget,
         EncodeErrorKind::Order,
@@ -104,11 +129,13 @@ impl EncodeErrorKind {
         EncodeErrorKind::Arguments,
         EncodeErrorKind::Limit,
         EncodeErrorKind::Forbidden,
+        EncodeErrorKind::Identical,
     ];
 
     /// The stable code under which the ledger and the reject file name this kind.
     pub fn code(self) -> &'static str {
         match self {
+            EncodeErrorKind::Shape => "shape",
             EncodeErrorKind::NoMessages => "no-messages",
             EncodeErrorKind::NoTarget => "no-target",
             EncodeErrorKind::Order => "order",
@@ -117,6 +144,7 @@ impl EncodeErrorKind {
             EncodeErrorKind::Arguments => "arguments",
             EncodeErrorKind::Limit => "limit",
             EncodeErrorKind::Forbidden => "forbidden",
+            EncodeErrorKind::Identical => "identical-completion",
         }
     }
 }
@@ -128,6 +156,7 @@ impl EncodeError {
         EncodeError {
             kind,
             message: None,
+            whose: None,
             text: text.into(),
         }
     }
@@ -138,8 +167,15 @@ impl EncodeError {
         EncodeError {
             kind,
             message: Some(index),
+            whose: None,
             text: text.into(),
         }
+    }
+
+    /// The same error, met in another trace than the first of the example.
+    pub(crate) fn of(mut self, whose: &'static str) -> Self {
+        self.whose = Some(whose);
+        self
     }
 
     /// What sort of thing it was.
@@ -155,9 +191,11 @@ impl EncodeError {
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.message {
-            Some(index) => write!(f, "message {index}: {}", self.text),
-            None => f.write_str(&self.text),
+        match (self.message, self.whose) {
+            (Some(index), None) => write!(f, "message {index}: {}", self.text),
+            (Some(index), Some(whose)) => write!(f, "message {index} of the {whose} trace: {}", self.text),
+            (None, None) => f.write_str(&self.text),
+            (None, Some(whose)) => write!(f, "the {whose} trace: {}", self.text),
         }
     }
 }

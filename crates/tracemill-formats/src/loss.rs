@@ -57,19 +57,29 @@ pub enum Loss {
     Video,
     /// Files were left out.
     Files,
-    /// A part of a kind that the format does not know was left out.
+    /// A part of a kind that the format does not know was left out; so were the words of a refusal that stand beside the
+    /// content.
     OtherPart,
     /// Text parts were joined into one text.
     JoinedParts,
     /// Content that is an object was written as its JSON text.
     ObjectContent,
-    /// Marks that keep a turn from being trained on have no place: the turn will be trained on.
+    /// Marks of what is trained on, or the choice of one turn among several, have no place: the consumer trains on more,
+    /// or on less.
     TrainFlags,
+    /// Turns of a completion behind its first were left out, or only its last turn will be trained on.
+    LongCompletion,
+    /// Messages of a prompt before its last were left out.
+    PromptHistory,
+    /// The worse completion answered another prompt than the one that was written.
+    PromptDiffers,
+    /// A candidate's output that is an object was written as its JSON text.
+    ObjectOutput,
 }
 
 impl Loss {
     /// Every loss, in the order of the ledger.
-    pub const ALL: [Loss; 29] = [
+    pub const ALL: [Loss; 33] = [
         Loss::Reasoning,
         Loss::OpaqueReasoning,
         Loss::Tools,
@@ -99,6 +109,10 @@ impl Loss {
         Loss::JoinedParts,
         Loss::ObjectContent,
         Loss::TrainFlags,
+        Loss::LongCompletion,
+        Loss::PromptHistory,
+        Loss::PromptDiffers,
+        Loss::ObjectOutput,
     ];
 
     /// The stable code: what `--allow-loss` takes and the ledger counts under.
@@ -175,7 +189,23 @@ impl Loss {
             ),
             Loss::TrainFlags => (
                 "train-flags",
-                "turns marked as not to be trained on will be trained on",
+                "marks of what is trained on have no place, and the consumer decides",
+            ),
+            Loss::LongCompletion => (
+                "long-completion",
+                "of a completion of several turns one alone is kept or trained on",
+            ),
+            Loss::PromptHistory => (
+                "prompt-history",
+                "messages of the prompt before its last are left out",
+            ),
+            Loss::PromptDiffers => (
+                "prompt-differs",
+                "the worse completion answered another prompt than the one written",
+            ),
+            Loss::ObjectOutput => (
+                "object-output",
+                "an output that is an object is written as JSON text",
             ),
         }
     }
@@ -232,13 +262,25 @@ impl Omission {
 }
 
 /// The losses and omissions of one record.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Losses {
     counts: [u32; Loss::ALL.len()],
     /// The message in which each loss was met first.
     first: [usize; Loss::ALL.len()],
     omitted: [bool; Omission::ALL.len()],
     any: bool,
+}
+
+// By hand: arrays of more than 32 elements have no default.
+impl Default for Losses {
+    fn default() -> Self {
+        Losses {
+            counts: [0; Loss::ALL.len()],
+            first: [0; Loss::ALL.len()],
+            omitted: [false; Omission::ALL.len()],
+            any: false,
+        }
+    }
 }
 
 impl Losses {

@@ -9,6 +9,11 @@ use crate::encoder::Encoder;
 use crate::loss::Loss;
 use crate::options::EncodeOptions;
 use crate::spec::{FormatSpec, SpecError};
+use crate::{
+    axolotl_preference, fireworks_dpo, gemini_preference, hf, ms_swift_preference, nat_trajectory, nemo_dpo,
+    nemo_rl, openai, openai_preference, openrlhf, sharegpt, sharegpt_kto, sharegpt_preference,
+    together_preference, tracemill, trl_kto, trl_preference, trl_reward,
+};
 
 /// Makes an encoder from a valid spec; fails only where an option asks for what the format has no place for.
 pub(crate) type Make = fn(&FormatSpec, &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError>;
@@ -143,13 +148,121 @@ impl FormatSpec {
     }
 }
 
-/// Every format, in the order of tables. A new one is one line here and one file beside this.
+/// Every format, in the order of tables.
+///
+/// ```
+/// use tracemill_formats::{Feature, Holds, formats};
+/// let with_weights = formats().iter().filter(|format| format.capability().get(Feature::Weights) == Holds::Yes);
+/// assert!(with_weights.map(|format| format.name()).any(|name| name == "openai"));
+/// ```
 pub fn formats() -> &'static [Format] {
-    static FORMATS: [Format; 0] = [];
+    // A new format is one line here and one file beside this.
+    static FORMATS: [Format; 19] = [
+        openai::FORMAT,
+        hf::FORMAT,
+        sharegpt::FORMAT,
+        tracemill::FORMAT,
+        trl_preference::FORMAT,
+        trl_kto::FORMAT,
+        trl_reward::FORMAT,
+        openai_preference::FORMAT,
+        together_preference::FORMAT,
+        fireworks_dpo::FORMAT,
+        sharegpt_preference::FORMAT,
+        sharegpt_kto::FORMAT,
+        nemo_dpo::FORMAT,
+        nat_trajectory::FORMAT,
+        nemo_rl::FORMAT,
+        openrlhf::FORMAT,
+        axolotl_preference::FORMAT,
+        ms_swift_preference::FORMAT,
+        gemini_preference::FORMAT,
+    ];
     &FORMATS
 }
 
 /// The format of this name.
+///
+/// ```
+/// let format = tracemill_formats::format("sharegpt").unwrap();
+/// assert!(format.rules().iter().any(|rule| rule.code == "order" && rule.seen_in.contains("LLaMA-Factory")));
+/// assert_eq!(tracemill_formats::format("alpaca2"), None);
+/// ```
 pub fn format(name: &str) -> Option<&'static Format> {
     formats().iter().find(|format| format.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tracemill_model::{Conversation, Example, Trace};
+
+    use super::*;
+    use crate::encoder::Scratch;
+
+    #[test]
+    fn entries_are_complete_and_names_stand_once() {
+        let mut names = BTreeSet::new();
+        for format in formats() {
+            assert!(names.insert(format.name()), "{format:?}");
+            assert!(
+                !format.summary().is_empty() && !format.shapes().is_empty(),
+                "{format:?}"
+            );
+            assert!(!format.rules().is_empty(), "{format:?}");
+            let codes: BTreeSet<_> = format.rules().iter().map(|rule| rule.code).collect();
+            assert_eq!(codes.len(), format.rules().len(), "{format:?}");
+            assert!(format.losses().is_sorted() && format.extensions().is_sorted_by_key(|it| it.name));
+            let example: serde_json::Value = serde_json::from_str(format.example()).unwrap();
+            let is_list = format.name() == "nat-trajectory";
+            assert!(
+                example.is_object() || (is_list && example.is_array()),
+                "{format:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_encoder_takes_the_shapes_of_its_entry_and_refuses_others() {
+        let trace = Trace::new();
+        let prompt = Example::Prompt(tracemill_model::Span::new(&trace, 0..0));
+        for format in formats() {
+            let spec = FormatSpec::of(format);
+            let encoder = spec.encoder(&EncodeOptions::default()).unwrap();
+            assert_eq!(encoder.name(), format.name());
+            for shape in [
+                Shape::Conversation,
+                Shape::Preference,
+                Shape::Labelled,
+                Shape::Ranked,
+                Shape::Prompt,
+            ] {
+                assert_eq!(
+                    encoder.accepts(shape),
+                    format.shapes().contains(&shape),
+                    "{format:?}"
+                );
+            }
+            if !encoder.accepts(Shape::Prompt) {
+                let error = encoder.encode(&prompt, &mut Scratch::new(), &mut Vec::new());
+                assert_eq!(error.unwrap_err().kind().code(), "shape");
+            }
+        }
+    }
+
+    /// A format with rules on `messages` reads its own example back, so that the example cannot drift away.
+    #[test]
+    fn examples_of_message_lists_are_what_the_encoder_writes() {
+        for name in ["openai", "hf", "tracemill"] {
+            let format = format(name).unwrap();
+            let trace = Trace::from_json(format.example()).unwrap();
+            let encoder = FormatSpec::of(format).encoder(&EncodeOptions::default()).unwrap();
+            let (mut scratch, mut out) = (Scratch::new(), Vec::new());
+            let example = Example::Conversation(Conversation::whole(&trace));
+            encoder.encode(&example, &mut scratch, &mut out).unwrap();
+            assert_eq!(std::str::from_utf8(&out).unwrap(), format.example());
+            assert!(scratch.losses.is_empty());
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{self, Format};
 
 /// A format and the extensions that are on: valid once parsed, so that making its encoder needs no second check.
@@ -176,4 +177,20 @@ impl fmt::Display for FormatSpec {
         }
         Ok(())
     }
+}
+
+/// Refuses metadata for a format whose consumer is not known to accept it.
+pub(crate) fn no_metadata(
+    format: &'static str,
+    consumer: &str,
+    options: &EncodeOptions,
+) -> Result<(), SpecError> {
+    if options.metadata() == MetadataMode::Omit {
+        return Ok(());
+    }
+    let reason = format!(
+        "{consumer} is not known to accept a column `metadata`, so it is not written; convert to `tracemill` as well to \
+         keep identity and scores"
+    );
+    Err(SpecError::Conflict { format, reason })
 }

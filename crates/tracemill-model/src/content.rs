@@ -57,8 +57,10 @@ pub struct TextPart<'a> {
 }
 
 impl<'a> TextPart<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
-        let start = cursor.start();
+    /// Reads a part of type `text`; some datasets write the text under `value`. `None` if it has neither: the cursor then
+    /// stands where it stood.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Option<Self>, DecodeError> {
+        let mark = cursor.mark();
         let mut text = None;
         let mut extra = Fields::new();
         cursor.object(|cursor, key| match key.body() {
@@ -69,8 +71,17 @@ impl<'a> TextPart<'a> {
             }
             _ => extra.read(cursor, key),
         })?;
-        let text = text.ok_or_else(|| DecodeError::missing(start, "a part of type `text` needs a `text`"))?;
-        Ok(TextPart { text, extra })
+        if text.is_none()
+            && extra
+                .get("value")
+                .is_some_and(|value| value.kind() == Kind::String)
+        {
+            text = extra.remove("value").and_then(|value| value.into_text().ok());
+        }
+        if text.is_none() {
+            cursor.rewind(mark);
+        }
+        Ok(text.map(|text| TextPart { text, extra }))
     }
 
     fn write(&self, w: &mut JsonWriter<'_>) {
@@ -202,7 +213,7 @@ impl<'a> Part<'a> {
     /// with more in it than the canonical form has room for.
     ///
     /// # Errors
-    /// If the part is malformed, or is of type `text` without one.
+    /// If the part is malformed.
     pub fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
         let kind = match cursor.peek()? {
             Kind::Object => cursor.type_ahead(),
@@ -210,7 +221,10 @@ impl<'a> Part<'a> {
         };
         let kind = kind.as_ref().and_then(RawJson::as_text);
         match kind.as_ref().map_or("", Text::body) {
-            "text" => TextPart::read(cursor).map(Part::Text),
+            "text" => match TextPart::read(cursor)? {
+                Some(part) => Ok(Part::Text(part)),
+                None => cursor.raw().map(Part::Other),
+            },
             kind => match media::Shape::named(kind) {
                 Some(shape) => Media::read_or_raw(cursor, shape),
                 None => cursor.raw().map(Part::Other),

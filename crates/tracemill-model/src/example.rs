@@ -187,6 +187,32 @@ impl<'e> Conversation<'e> {
         let last = index + 1 == messages.len();
         messages.get(index).is_some_and(Message::is_target) && (self.target == Target::All || last)
     }
+
+    /// Appends the canonical form of the trace as this conversation sees it: its messages alone, and `train` false on
+    /// the assistant turns that are not to be learnt.
+    ///
+    /// ```
+    /// use tracemill_model::{Conversation, Trace};
+    /// let trace = Trace::from_json(r#"{"id":1,"messages":[{"role":"user","content":"a"},
+    ///     {"role":"assistant","content":"b"},{"role":"assistant","content":"c"},{"role":"user","content":"d"}]}"#)?;
+    /// let mut out = Vec::new();
+    /// Conversation::turn(&trace, 2).write_json(&mut out);
+    /// assert_eq!(out, br#"{"id":1,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","train":false},{"role":"assistant","content":"c"}]}"#);
+    /// # Ok::<(), tracemill_model::DecodeError>(())
+    /// ```
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        let messages = self.messages().iter().enumerate();
+        let marked = messages.map(|(index, message)| (message, self.mark(index, message)));
+        self.trace().write_with(marked, out);
+    }
+
+    fn mark(&self, index: usize, message: &Message<'_>) -> Option<bool> {
+        if *message.role() == Role::Assistant && !self.is_target(index) {
+            Some(false)
+        } else {
+            message.train()
+        }
+    }
 }
 
 /// How many examples one trace makes.

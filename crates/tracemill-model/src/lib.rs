@@ -55,6 +55,7 @@
 
 mod call;
 mod content;
+mod digest;
 mod error;
 mod example;
 mod fields;
@@ -71,6 +72,7 @@ mod trace;
 
 pub use call::{Arguments, ToolCall};
 pub use content::{Content, Part, TextPart};
+pub use digest::{Digester, digest};
 pub use error::{DecodeError, DecodeErrorKind};
 pub use example::{
     Conversation, Example, Labelled, Preference, Ranked, Shape, Side, Span, Target, Turns, first_assistant,

@@ -397,7 +397,8 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
+    /// Writes the canonical form, with another mark of what is trained on.
+    pub(crate) fn write(&self, train: Option<bool>, w: &mut JsonWriter<'_>) {
         w.begin_object();
         w.key("role").text(&self.role.name());
         if let Some(name) = self.name.as_ref().filter(|_| self.role != Role::Tool) {
@@ -429,7 +430,7 @@ impl<'a> Message<'a> {
         if let Some(is_error) = self.is_error {
             w.key("is_error").boolean(is_error);
         }
-        if let Some(train) = self.train {
+        if let Some(train) = train {
             w.key("train").boolean(train);
         }
         self.extra.write(w);

@@ -298,6 +298,16 @@ impl<'a> Trace<'a> {
     /// # Ok::<(), tracemill_model::DecodeError>(())
     /// ```
     pub fn write_json(&self, out: &mut Vec<u8>) {
+        let messages = self.messages.iter();
+        self.write_with(messages.map(|message| (message, message.train())), out);
+    }
+
+    /// Appends the canonical form with these messages in place of its own, each with its mark of what is trained on.
+    pub(crate) fn write_with<'m>(
+        &self,
+        messages: impl Iterator<Item = (&'m Message<'m>, Option<bool>)>,
+        out: &mut Vec<u8>,
+    ) {
         let mut w = JsonWriter::new(out);
         w.begin_object();
         if let Some(id) = &self.id {
@@ -311,8 +321,8 @@ impl<'a> Trace<'a> {
             w.key("trial").number(trial);
         }
         w.key("messages").begin_array();
-        for message in &self.messages {
-            message.write(&mut w);
+        for (message, train) in messages {
+            message.write(train, &mut w);
         }
         w.end_array();
         if let Some(tools) = &self.tools {

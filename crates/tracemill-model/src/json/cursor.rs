@@ -5,7 +5,7 @@ mod keys;
 mod string;
 mod value;
 
-use self::keys::Keys;
+pub(super) use self::keys::Keys;
 use self::string::Separators;
 use super::{RawJson, Text};
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
@@ -104,6 +104,20 @@ impl<'a> Cursor<'a> {
             keys: Keys::default(),
             separators: Separators::default(),
         }
+    }
+
+    /// A cursor that works in the buffers of an earlier one, which [`into_keys`](Cursor::into_keys) gives back.
+    pub(super) fn reusing(text: &'a str, keys: Keys) -> Self {
+        Cursor {
+            keys,
+            ..Cursor::new(text)
+        }
+    }
+
+    /// The buffers, for the next cursor.
+    pub(super) fn into_keys(mut self) -> Keys {
+        self.keys.truncate(0);
+        self.keys
     }
 
     /// The limits this cursor enforces.

@@ -6,6 +6,7 @@
 
 mod canonical;
 mod cursor;
+mod embedded;
 mod escape;
 mod raw;
 mod scan;
@@ -13,6 +14,7 @@ mod text;
 mod writer;
 
 pub use cursor::{Cursor, Kind};
+pub use embedded::EmbeddedJson;
 pub use raw::{Elements, Members, RawJson};
 pub use text::Text;
 pub use writer::{JsonString, JsonWriter};

@@ -1,3 +1,6 @@
+use std::io::Write as _;
+use std::ops::Range;
+
 use super::{RawJson, Text, canonical, scan};
 
 /// Appends JSON to a buffer: keys as literals in the order they are written, commas as needed.
@@ -90,15 +93,27 @@ impl<'b> JsonWriter<'b> {
     /// Writes an integer.
     pub fn number(&mut self, number: u64) -> &mut Self {
         self.separate();
-        let mut digits = [0u8; 20];
-        let mut at = digits.len();
-        let mut rest = number;
-        while rest > 0 || at == digits.len() {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
+        push_number(number, self.out);
+        self.comma = true;
+        self
+    }
+
+    /// Writes a number in the shortest form that reads back as the same: `0.5`, `1.0`, `1e300`; one that is not
+    /// finite, which JSON has no form for, as `null`.
+    ///
+    /// ```
+    /// let mut out = Vec::new();
+    /// let mut w = tracemill_model::JsonWriter::new(&mut out);
+    /// w.begin_array().float(0.7).float(-2.0).float(f64::NAN).end_array();
+    /// assert_eq!(out, b"[0.7,-2.0,null]");
+    /// ```
+    pub fn float(&mut self, value: f64) -> &mut Self {
+        if !value.is_finite() {
+            return self.null();
         }
-        self.out.extend_from_slice(&digits[at..]);
+        self.separate();
+        // A vector takes whatever is written to it.
+        let _ = write!(self.out, "{value:?}");
         self.comma = true;
         self
     }
@@ -111,6 +126,41 @@ impl<'b> JsonWriter<'b> {
     /// Writes `null`.
     pub fn null(&mut self) -> &mut Self {
         self.word(b"null")
+    }
+
+    /// How many bytes the buffer holds: a place to remember for [`written`](JsonWriter::written) and
+    /// [`repeat`](JsonWriter::repeat).
+    pub fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// What was written in a range of positions.
+    pub fn written(&self, range: Range<usize>) -> &[u8] {
+        self.out.get(range).unwrap_or_default()
+    }
+
+    /// Writes once more what stands between two positions: whole values or members, with the commas between them.
+    ///
+    /// ```
+    /// let mut out = Vec::new();
+    /// let mut w = tracemill_model::JsonWriter::new(&mut out);
+    /// w.begin_object();
+    /// w.key("chosen").begin_array();
+    /// let start = w.position();
+    /// w.str("question");
+    /// let prompt = start..w.position();
+    /// w.str("yes").end_array();
+    /// w.key("rejected").begin_array().repeat(prompt).str("no").end_array();
+    /// w.end_object();
+    /// assert_eq!(out, br#"{"chosen":["question","yes"],"rejected":["question","no"]}"#);
+    /// ```
+    pub fn repeat(&mut self, range: Range<usize>) -> &mut Self {
+        if range.start < range.end && range.end <= self.out.len() {
+            self.separate();
+            self.out.extend_from_within(range);
+            self.comma = true;
+        }
+        self
     }
 
     /// Begins a string that is composed from fragments; [`JsonString::end`] closes it.
@@ -191,6 +241,12 @@ impl JsonString<'_, '_> {
         self
     }
 
+    /// Appends the digits of an integer.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        push_number(number, self.writer.out);
+        self
+    }
+
     /// Appends a JSON value as text: JSON inside a string.
     pub fn json(&mut self, raw: &RawJson<'_>) -> &mut Self {
         self.canonical_json(raw.as_str())
@@ -222,6 +278,18 @@ impl JsonString<'_, '_> {
         escape_canonical(json.as_bytes(), self.writer.out);
         self
     }
+}
+
+fn push_number(number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = number;
+    while rest > 0 || at == digits.len() {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// Canonical JSON holds no control characters and none of the three separators, so only quotes and backslashes need

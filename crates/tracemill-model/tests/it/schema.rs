@@ -107,9 +107,9 @@ fn canonical_records_satisfy_the_schema() {
     }
 }
 
-/// The goldens of the crates above hold canonical traces too.
+/// Every file of canonical traces that a golden test of the workspace keeps.
 #[test]
-fn canonical_goldens_of_other_crates_satisfy_the_schema() {
+fn canonical_goldens_of_every_crate_satisfy_the_schema() {
     let (Some(schema), Some(root)) = (schema(), repository()) else {
         return;
     };
@@ -117,13 +117,10 @@ fn canonical_goldens_of_other_crates_satisfy_the_schema() {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+            let name = path.file_name().and_then(|name| name.to_str());
             if path.is_dir() {
                 folders.push(path);
-            } else if is_canonical_golden(&path, name) {
+            } else if name.is_some_and(is_canonical) {
                 for line in fs::read_to_string(&path).unwrap().lines() {
                     check(&schema, line)
                         .unwrap_or_else(|error| panic!("{}: {error}: {line}", path.display()));
@@ -133,9 +130,9 @@ fn canonical_goldens_of_other_crates_satisfy_the_schema() {
     }
 }
 
-fn is_canonical_golden(path: &Path, name: &str) -> bool {
-    let is_golden = path.components().any(|part| part.as_os_str() == "golden");
-    is_golden && (name == "traces.jsonl" || name == "tracemill.jsonl")
+fn is_canonical(name: &str) -> bool {
+    ["traces.jsonl", "tracemill.jsonl", "canonical.jsonl"].contains(&name)
+        || name.ends_with(".canonical.jsonl")
 }
 
 /// The page that users read shows the canonical form, and names every code that a record can be refused with.
@@ -200,7 +197,7 @@ fn what_the_canonical_form_does_not_write_does_not_satisfy_the_schema() {
         r#"{"messages":[],"tools":[{"name":"f","description":null}]}"#,
         r#"{"messages":[{"role":"function"}]}"#,
         r#"{"messages":[{"role":"user","name":null}]}"#,
-        r#"{"messages":[{"role":"user","content":[{"type":"text"}]}]}"#,
+        r#"{"messages":[{"role":"user","content":[{"type":"text","text":7,"value":"a"}]}]}"#,
         r#"{"messages":[{"role":"user","train":null}]}"#,
         r#"{"messages":[{"role":"assistant","function_call":{"name":"f"}}]}"#,
         r#"{"messages":[{"role":"assistant","tool_calls":null}]}"#,

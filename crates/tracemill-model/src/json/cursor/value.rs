@@ -21,6 +21,34 @@ impl<'a> Cursor<'a> {
         Ok(RawJson::from_canonical(compact.finish(self.text, start, self.at)))
     }
 
+    /// Reads any value as [`raw`](Cursor::raw) does, into a buffer that is used again; what is canonical as it is does not
+    /// go there but is borrowed.
+    pub(in crate::json) fn raw_in<'b>(&mut self, out: &'b mut String) -> Result<RawJson<'b>>
+    where
+        'a: 'b,
+    {
+        self.space();
+        let start = self.at;
+        out.clear();
+        let mut compact = Compact {
+            copied: start,
+            out: std::mem::take(out),
+        };
+        let read = self.value(&mut compact);
+        let canonical = compact.copied == start;
+        if !canonical && read.is_ok() {
+            compact.out.push_str(&self.text[compact.copied..self.at]);
+        }
+        *out = compact.out;
+        read?;
+        let text: &'b str = if canonical {
+            &self.text[start..self.at]
+        } else {
+            out
+        };
+        Ok(RawJson::from_canonical(text))
+    }
+
     /// Checks the next value and passes over it.
     ///
     /// # Errors

@@ -1,0 +1,379 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use tracemill::formats::{FormatSpec, ReasoningMode};
+use tracemill::io::{MemoryBudget, RecordLimit};
+use tracemill::pairs::{Completion, PromptMode, Strategy};
+use tracemill::{AllowedLosses, GroupBy};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Scored agent traces in, fine-tuning datasets out.
+#[derive(Debug, Parser)]
+#[command(name = "tracemill", version, styles = STYLES, propagate_version = true, after_help = ROOT_EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const ROOT_EXAMPLES: &str = "\
+Examples:
+  tracemill convert runs.jsonl --to openai -o train.jsonl
+  tracemill convert results/ --to sharegpt --allow-loss trailing-turns -o train.jsonl
+  tracemill pairs candidates.jsonl --to trl-preference --min-score-diff 0.2 -o pairs.jsonl
+  tracemill formats sharegpt
+
+Exit status: 0 done · 1 failed · 2 wrong usage · 3 done, but records were rejected";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Convert traces to a training format
+    Convert(Box<ConvertArgs>),
+    /// Make preference pairs of scored traces that compete
+    Pairs(Box<PairsArgs>),
+    /// List the formats, or say everything about one
+    Formats(ListArgs),
+    /// List the sources, or say everything about one
+    Sources(ListArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+const CONVERT_EXAMPLES: &str = "\
+Examples:
+  # What was recorded is detected; what is written is named
+  tracemill convert runs.jsonl --to openai -o train.jsonl
+
+  # From a pipe, compressed on the way out
+  zcat logs.jsonl.gz | tracemill convert --to hf -o train.jsonl.zst
+
+  # Go on past bad records, and keep them with their reasons
+  tracemill convert logs/ --to openai --on-error skip --rejects bad.jsonl -o train.jsonl
+
+  # Accept by name what the format cannot hold, and keep the account
+  tracemill convert runs.json --to sharegpt --allow-loss trailing-turns,text-beside-call --report report.json -o train.jsonl
+
+  # One record for each assistant turn
+  tracemill convert runs.jsonl --to openai --turns each -o train.jsonl";
+
+#[derive(Debug, Args)]
+#[command(after_help = CONVERT_EXAMPLES)]
+pub(crate) struct ConvertArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+
+    /// How many records one trace makes
+    #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Examples")]
+    pub(crate) turns: TurnsArg,
+
+    /// For formats of unpaired preferences: an answer is good if its score is at least X
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        conflicts_with = "turns",
+        help_heading = "Examples"
+    )]
+    pub(crate) label_threshold: Option<f64>,
+}
+
+const PAIRS_EXAMPLES: &str = "\
+Examples:
+  # Every candidate against every worse one of its group
+  tracemill pairs candidates.jsonl --to trl-preference -o pairs.jsonl
+
+  # The best against the worst, if they are far enough apart
+  tracemill pairs runs.jsonl --to openai-preference --strategy best-vs-worst --min-score-diff 0.3 -o pairs.jsonl
+
+  # Trials of one task, whose conversations part on the way
+  tracemill pairs results.json --to trl-preference --prompt task --allow-loss prompt-differs -o pairs.jsonl
+
+  # At most 3 a group, 10,000 in all, none twice
+  tracemill pairs runs.jsonl --to trl-preference --max-pairs-per-group 3 --max-pairs 10000 --seed 7 --dedup-pairs -o pairs.jsonl";
+
+#[derive(Debug, Args)]
+#[command(after_help = PAIRS_EXAMPLES)]
+pub(crate) struct PairsArgs {
+    #[command(flatten)]
+    pub(crate) job: JobArgs,
+
+    #[command(flatten)]
+    pub(crate) pairing: PairingArgs,
+}
+
+/// What every run has: from where, to what, and how.
+#[derive(Debug, Args)]
+pub(crate) struct JobArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    /// Format to write: NAME[+extension][-extension]; see `tracemill formats`
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) to: FormatSpec,
+
+    /// Where reasoning goes: auto, drop, inline or field
+    #[arg(long, value_name = "WHERE", default_value = "auto", help_heading = "Examples")]
+    pub(crate) reasoning: ReasoningMode,
+
+    /// Write identity, scores and metadata along, where the format tolerates it
+    #[arg(long, help_heading = "Examples")]
+    pub(crate) metadata: bool,
+
+    #[command(flatten)]
+    pub(crate) traces: TraceArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) errors: ErrorArgs,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pairs")]
+pub(crate) struct PairingArgs {
+    /// Which candidates of a group pair: exhaustive, best-vs-worst, best-vs-all, adjacent or random:K
+    #[arg(long, value_name = "HOW", default_value = "exhaustive")]
+    pub(crate) strategy: Strategy,
+
+    /// When two candidates share a prompt: exact, common-prefix or task
+    #[arg(long, value_name = "HOW", default_value = "exact")]
+    pub(crate) prompt: PromptMode,
+
+    /// With --prompt common-prefix, the completions: the turn in which they part, or the rest
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) completion: Option<Completion>,
+
+    /// Least difference of the scores, inclusive; decimals are compared exactly
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) min_score_diff: Option<f64>,
+
+    /// Least score of the chosen side
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) min_chosen_score: Option<f64>,
+
+    /// Largest score of the rejected side
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) max_rejected_score: Option<f64>,
+
+    /// Keep so many pairs a group, those with the largest differences
+    #[arg(long, value_name = "N")]
+    pub(crate) max_pairs_per_group: Option<usize>,
+
+    /// Keep so many pairs in all, drawn with --seed
+    #[arg(long, value_name = "N")]
+    pub(crate) max_pairs: Option<usize>,
+
+    /// Seed of all that is drawn
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Leave out pairs that say what an earlier one said
+    #[arg(long)]
+    pub(crate) dedup_pairs: bool,
+
+    /// Memory for the index of candidates; beyond it a temporary file is used
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    pub(crate) memory: MemoryBudget,
+
+    /// Most candidates a group may have
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) max_group: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct InputArgs {
+    /// Files, folders (searched in name order) or `-` for standard input; `.gz` and `.zst` are read by suffix
+    #[arg(value_name = "INPUT", default_value = "-", value_hint = ValueHint::AnyPath)]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// Source to read the input as; detected from its beginning unless given; see `tracemill sources`
+    #[arg(short, long, value_name = "SOURCE")]
+    pub(crate) from: Option<String>,
+
+    /// Logs that repeat the conversation in every record: keep the last record of each, or all
+    #[arg(long, value_name = "WHICH", default_value = "last")]
+    pub(crate) chains: ChainsArg,
+
+    /// Where the source finds a field: FIELD=KEY, once for each; see `tracemill sources NAME`
+    #[arg(long, value_name = "FIELD=KEY", value_parser = field)]
+    pub(crate) field: Vec<(String, String)>,
+
+    /// Key under which the steps of a run stand
+    #[arg(long, value_name = "KEY")]
+    pub(crate) steps_key: Option<String>,
+
+    /// Name of the steps that are candidates; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Vec<String>,
+
+    /// Prompts for results that lack them, such as an evaluation set
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) prompts: Option<PathBuf>,
+
+    /// Longest record that is read
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    pub(crate) max_record: RecordLimit,
+
+    /// Deepest nesting of brackets in a record
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) max_depth: u16,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Traces")]
+pub(crate) struct TraceArgs {
+    /// Score that counts, if traces have several: NAME, mean, min or max
+    #[arg(long, value_name = "NAME")]
+    pub(crate) score: Option<String>,
+
+    /// Leave out traces whose score is lower, and those without one
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) min_score: Option<f64>,
+
+    /// System message that replaces all others: TEXT or @FILE
+    #[arg(long, value_name = "TEXT|@FILE", conflicts_with = "default_system")]
+    pub(crate) system: Option<String>,
+
+    /// System message for traces that have none: TEXT or @FILE
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub(crate) default_system: Option<String>,
+
+    /// Tool definitions (a JSON list) for traces that have none
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) tools: Option<PathBuf>,
+
+    /// Group traces by the value at this JSON pointer, such as /metadata/task
+    #[arg(long, value_name = "POINTER")]
+    pub(crate) group_by: Option<GroupBy>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// File to write; `-` is standard output; `.gz` and `.zst` are written by suffix
+    #[arg(short, long, value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+
+    /// Overwrite files that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Write the files that the consumer needs beside the records, such as `dataset_info.json`, to the same folder
+    #[arg(long)]
+    pub(crate) companions: bool,
+
+    /// Write the account of the run as JSON, also when it fails
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Errors and losses")]
+pub(crate) struct ErrorArgs {
+    /// At a bad record: fail, or skip it and go on
+    #[arg(long, value_name = "WHAT", default_value = "fail")]
+    pub(crate) on_error: OnErrorArg,
+
+    /// Write skipped records here, each with its place, code and reason
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) rejects: Option<PathBuf>,
+
+    /// Accept what the format cannot hold, by code, or `all`; see `tracemill formats NAME`
+    #[arg(long, value_name = "CODE,…")]
+    pub(crate) allow_loss: Vec<AllowedLosses>,
+
+    /// Succeed even if nothing is left to write
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run")]
+pub(crate) struct RunArgs {
+    /// Worker threads; as many as there are processors unless given
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Show progress: auto is on a terminal only
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) progress: When,
+
+    /// Print no summary and no progress, only errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Name of one
+    pub(crate) name: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print Markdown, as in the documentation
+    #[arg(long, conflicts_with = "json", hide = true)]
+    pub(crate) markdown: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TurnsArg {
+    /// One record with every turn
+    Whole,
+    /// One record for each assistant turn: what came before, and that turn
+    Each,
+    /// One record, for the last assistant turn
+    Last,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ChainsArg {
+    /// The last record of each conversation; the input is read twice
+    Last,
+    /// Every record
+    All,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum OnErrorArg {
+    /// Fail at the first bad record
+    Fail,
+    /// Count it, keep it in the reject file if there is one, and go on
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+fn field(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, key)) if !field.is_empty() && !key.is_empty() => Ok((field.to_owned(), key.to_owned())),
+        _ => Err("write FIELD=KEY, as in `score=rating`".to_owned()),
+    }
+}

@@ -1,0 +1,66 @@
+//! The one line that says what was done.
+
+use tracemill::{Counts, Ledger};
+
+use crate::progress::bytes;
+
+/// Prints the account in one line, and a second where there is something to know.
+pub(crate) fn print(ledger: &Ledger) {
+    let written: u64 = ledger.outputs.first().map_or(0, |output| output.bytes);
+    let name = ledger.outputs.first().map_or("-", |output| output.path.as_str());
+    let sources = sources(ledger);
+    anstream::eprintln!(
+        "{} records ({sources}), {} traces -> {} examples, {} in {}",
+        ledger.records.read,
+        ledger.traces.read,
+        ledger.examples,
+        bytes(written),
+        if name == "-" { "standard output" } else { name }
+    );
+    let mut notes = Vec::new();
+    if ledger.groups.read > 0 {
+        notes.push(format!(
+            "{} of {} groups paired, {} of {} possible pairs written",
+            ledger.groups.paired, ledger.groups.read, ledger.pairs.written, ledger.pairs.possible
+        ));
+    }
+    let mut note = |what: &str, counts: &Counts| {
+        if !counts.is_empty() {
+            notes.push(format!("{what} {counts}"));
+        }
+    };
+    note("skipped", &ledger.records.skipped);
+    note("noted", &ledger.notes);
+    note("rejected", &ledger.records.rejected);
+    note("filtered", &ledger.traces.filtered);
+    note("refused", &ledger.traces.rejected);
+    note("pairs left out:", &ledger.pairs.skipped);
+    note("unused", &ledger.traces.unused);
+    note("lost, as allowed:", &ledger.losses);
+    note("changed", &ledger.adjusted);
+    if ledger.records.superseded > 0 {
+        notes.push(format!("superseded {}", ledger.records.superseded));
+    }
+    if !notes.is_empty() {
+        anstream::eprintln!("  {}", notes.join("; "));
+    }
+}
+
+/// The sources the inputs were read as, each once, in order, with what they were detected by.
+fn sources(ledger: &Ledger) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for input in ledger.inputs.iter().filter(|input| !input.source.is_empty()) {
+        let name = match &input.evidence {
+            Some(evidence) => format!("`{}` by {evidence}", input.source),
+            None => format!("`{}`", input.source),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        "empty".to_owned()
+    } else {
+        names.join("; ")
+    }
+}

@@ -1,0 +1,364 @@
+//! Pairs for ms-swift: two whole conversations in its own roles.
+//!
+//! Read by ms-swift 4.6.0 (`dataset/preprocessor/core.py`, `docs/source_en/Customization/Custom-dataset.md`).
+//! `messages` is the better conversation and `rejected_messages` the worse one, with the same prompt in the same bytes.
+//! Calls are turns of their own, `tool_call` with the JSON text of one call, and results are `tool_response`; several
+//! calls stand in a row and their results behind them in the same order. All other fields of a message are removed, so
+//! reasoning stands inline, which is its own place here: `auto` writes it so. Preference training learns what stands
+//! behind the last user message, so a completion with a user turn in it is the loss `long-completion`. Other columns are
+//! removed: identity and scores stand under `metadata`.
+
+use std::ops::Range;
+
+use tracemill_model::json::EmbeddedJson;
+use tracemill_model::{Example, JsonWriter, Message, Preference, Role, Shape, Span};
+
+use crate::capability::{Capability, Feature};
+use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
+use crate::loss::{Loss, Losses};
+use crate::options::{EncodeOptions, MetadataMode};
+use crate::registry::{Format, Rule};
+use crate::shared::account::{self, Carried};
+use crate::shared::pair::{self, Passage, REJECTED};
+use crate::shared::reasoning::{self, Placement};
+use crate::shared::thread::Thread;
+use crate::shared::{arguments, plain, text, tools};
+use crate::spec::{FormatSpec, SpecError};
+
+pub(crate) const FORMAT: Format = Format {
+    name: "ms-swift-preference",
+    summary: "pairs for ms-swift: `messages` and `rejected_messages` with `tool_call` and `tool_response` turns",
+    shapes: &[Shape::Preference],
+    extensions: &[],
+    capability: Capability::NONE.holding(&[
+        Feature::System,
+        Feature::Tools,
+        Feature::Calls,
+        Feature::ParallelCalls,
+        Feature::Results,
+        Feature::TextBesideCall,
+        Feature::Reasoning,
+        Feature::Metadata,
+        Feature::MultiTurn,
+    ]),
+    losses: &[
+        Loss::Reasoning,
+        Loss::OpaqueReasoning,
+        Loss::ToolKind,
+        Loss::ToolCalls,
+        Loss::CallKind,
+        Loss::UnparsableArguments,
+        Loss::NonObjectArguments,
+        Loss::DeveloperRole,
+        Loss::OtherRole,
+        Loss::SpeakerName,
+        Loss::OrphanResult,
+        Loss::UnansweredCall,
+        Loss::ErrorMark,
+        Loss::Images,
+        Loss::Audio,
+        Loss::Video,
+        Loss::Files,
+        Loss::OtherPart,
+        Loss::JoinedParts,
+        Loss::ObjectContent,
+        Loss::TrainFlags,
+        Loss::LongCompletion,
+        Loss::PromptDiffers,
+    ],
+    rules: &[
+        Rule::new(
+            "roles",
+            "roles are system, user, assistant, `tool_call` and `tool_response`; keys other than role, content and loss are \
+             removed",
+            CORE,
+        ),
+        Rule::new("content", "`content` is never `null`", CORE),
+        Rule::new(
+            "columns",
+            "`messages` and `rejected_messages`; with tools also `rejected_tools`",
+            DOCS,
+        ),
+        Rule::new(
+            "calls",
+            "the content of a `tool_call` is JSON text of `name` and `arguments`",
+            DOCS,
+        ),
+        Rule::new("tools", "`tools` is JSON text", DOCS),
+        Rule::new(
+            "last-round",
+            "what stands behind the last user message is trained on",
+            "ms-swift, arguments/rlhf_args.py",
+        ),
+    ],
+    example: r#"{"messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"tool_call","content":"{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\"}}"}],"rejected_messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"assistant","content":"Sunny."}],"tools":"[{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}}]","rejected_tools":"[{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}}]"}"#,
+    make,
+};
+
+const CORE: &str = "ms-swift 4.6.0, dataset/preprocessor/core.py";
+const DOCS: &str = "ms-swift 2026-08, docs/source_en/Customization/Custom-dataset.md";
+
+fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
+    Ok(Box::new(MsSwift {
+        reasoning: Placement::without_field(options.reasoning(), Placement::Inline, FORMAT.name)?,
+        metadata: options.metadata(),
+    }))
+}
+
+#[derive(Debug)]
+struct MsSwift {
+    reasoning: Placement,
+    metadata: MetadataMode,
+}
+
+impl Encoder for MsSwift {
+    fn name(&self) -> &str {
+        FORMAT.name
+    }
+
+    fn accepts(&self, shape: Shape) -> bool {
+        FORMAT.shapes.contains(&shape)
+    }
+
+    fn encode(
+        &self,
+        example: &Example<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let pair = pair::preference(example)?;
+        pair::account(pair, self.metadata, &[], &mut scratch.losses);
+        let mut w = JsonWriter::new(out);
+        w.begin_object();
+        self.conversations(pair, scratch, &mut w)?;
+        tools(pair, scratch, &mut w);
+        if self.metadata == MetadataMode::Include {
+            pair::metadata(pair, &mut w);
+        }
+        w.end_object();
+        Ok(())
+    }
+}
+
+/// Writes the definitions as JSON text, for each side.
+fn tools(pair: &Preference<'_>, scratch: &mut Scratch, w: &mut JsonWriter<'_>) {
+    let Scratch { losses, json, .. } = scratch;
+    json.clear();
+    tools::nested(pair.prompt.trace(), &mut JsonWriter::new(json), losses);
+    if !json.is_empty() {
+        w.key("tools").begin_string().written(json).end();
+        w.key("rejected_tools").begin_string().written(json).end();
+    }
+}
+
+impl MsSwift {
+    fn conversations(
+        &self,
+        pair: &Preference<'_>,
+        scratch: &mut Scratch,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
+        w.key("messages").begin_array();
+        let start = w.position();
+        let prompt = Passage::prompt(pair.prompt, pair.chosen.completion);
+        self.passage(prompt, Part::Prompt, scratch, w)?;
+        let prompt = start..w.position();
+        pair::check_left(prompt.clone())?;
+        let chosen = self.completion(pair.chosen.completion, scratch, w)?;
+        w.end_array();
+        w.key("rejected_messages").begin_array().repeat(prompt);
+        let rejected = self.completion(pair.rejected.completion, scratch, w);
+        let rejected = rejected.map_err(|error| error.of(REJECTED))?;
+        w.end_array();
+        pair::check_distinct(w, chosen, rejected)
+    }
+
+    fn completion(
+        &self,
+        span: Span<'_>,
+        scratch: &mut Scratch,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<Range<usize>, EncodeError> {
+        let is_asked = |message: &Message<'_>| matches!(message.role(), Role::User | Role::Other(_));
+        if let Some(asked) = span.messages().iter().position(is_asked) {
+            scratch.losses.note(Loss::LongCompletion, span.start() + asked);
+        }
+        let start = w.position();
+        self.passage(Passage::completion(span), Part::Completion, scratch, w)?;
+        Ok(start..w.position())
+    }
+
+    fn passage(
+        &self,
+        passage: Passage<'_>,
+        part: Part,
+        scratch: &mut Scratch,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
+        let messages = passage.messages();
+        let Scratch {
+            losses,
+            links,
+            embedded,
+            json,
+            ..
+        } = scratch;
+        links.compute(messages);
+        let mut turns = Turns {
+            reasoning: self.reasoning,
+            part,
+            messages,
+            thread: Thread::new(messages, links),
+            embedded,
+            json,
+            losses,
+        };
+        turns.write(passage.range(), w)
+    }
+}
+
+/// Whether a passage is trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Prompt,
+    Completion,
+}
+
+/// Writes the messages of a passage.
+struct Turns<'r> {
+    reasoning: Placement,
+    part: Part,
+    messages: &'r [Message<'r>],
+    thread: Thread<'r>,
+    embedded: &'r mut EmbeddedJson,
+    json: &'r mut Vec<u8>,
+    losses: &'r mut Losses,
+}
+
+impl Turns<'_> {
+    fn write(&mut self, range: Range<usize>, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
+        let mut index = range.start;
+        while index < range.end {
+            let message = &self.messages[index];
+            account::fields(message, index, Carried::default(), self.losses);
+            match message.role() {
+                Role::Assistant => self.assistant(index, message, w)?,
+                Role::Tool => {
+                    let is_result = |index: &usize| *self.messages[*index].role() == Role::Tool;
+                    let results = index..index + (index..range.end).take_while(is_result).count();
+                    self.results(&results, &range, w)?;
+                    index = results.end;
+                    continue;
+                }
+                _ => {
+                    let role = plain::role(message, index, self.losses);
+                    account::not_assistant(message, index, self.reasoning, self.losses);
+                    account::name(message, index, None, self.losses);
+                    self.turn(role, index, w);
+                }
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+
+    fn assistant(
+        &mut self,
+        index: usize,
+        message: &Message<'_>,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
+        account::name(message, index, None, self.losses);
+        if self.part == Part::Completion && !message.is_target() {
+            self.losses.note(Loss::TrainFlags, index);
+        }
+        self.thread.note_dangling(index, self.losses);
+        if self.thread.is_spent(index) {
+            account::reasoning(message, index, self.reasoning, self.losses);
+            return Ok(());
+        }
+        let thoughts = self.reasoning.words(message, index, self.losses)?;
+        let calls = self.thread.kept_calls(index).next().is_some();
+        if thoughts.is_some() || !calls || !text::is_empty(message.content()) {
+            w.begin_object();
+            w.key("role").str("assistant");
+            let mut s = w.key("content").begin_string();
+            if let Some(thoughts) = thoughts {
+                reasoning::think(thoughts, &mut s);
+            }
+            text::append(message.content(), index, &mut s, self.losses);
+            s.end();
+            w.end_object();
+        } else {
+            text::note_parts(message.content(), index, self.losses);
+        }
+        for at in self.thread.kept_calls(index) {
+            let call = self.thread.call(at);
+            if call.kind().is_some() {
+                self.losses.note(Loss::CallKind, index);
+            }
+            self.json.clear();
+            let mut json = JsonWriter::new(self.json);
+            json.begin_object();
+            json.key("name").text(call.name());
+            json.key("arguments");
+            arguments::object(call.arguments(), index, self.embedded, &mut json, self.losses);
+            json.end_object();
+            w.begin_object();
+            w.key("role").str("tool_call");
+            w.key("content").begin_string().written(self.json).end();
+            w.end_object();
+        }
+        Ok(())
+    }
+
+    /// Writes results that stand in a row, in the order of their calls: that is how they are matched.
+    fn results(
+        &mut self,
+        results: &Range<usize>,
+        passage: &Range<usize>,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
+        for index in results.clone().skip(1) {
+            account::fields(&self.messages[index], index, Carried::default(), self.losses);
+        }
+        for index in results
+            .clone()
+            .filter(|&index| self.thread.answered(index).is_none())
+        {
+            self.losses.note(Loss::OrphanResult, index);
+        }
+        let thread = self.thread;
+        let answered = |index: usize| thread.answered(index);
+        let mut next = results.clone().filter_map(answered).min();
+        while let Some(call) = next {
+            let result = results.clone().find(|&index| answered(index) == Some(call));
+            next = results
+                .clone()
+                .filter_map(answered)
+                .filter(|other| *other > call)
+                .min();
+            if let Some(index) = result {
+                if call.message < passage.start {
+                    let text = "a result in the completion answers a call of the prompt, where another side may lack it";
+                    return Err(EncodeError::at(index, EncodeErrorKind::Result, text));
+                }
+                let message = &self.messages[index];
+                account::not_assistant(message, index, self.reasoning, self.losses);
+                account::error_mark(message, index, self.losses);
+                account::name(message, index, Some(self.thread.call(call)), self.losses);
+                self.turn("tool_response", index, w);
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, role: &'static str, index: usize, w: &mut JsonWriter<'_>) {
+        w.begin_object();
+        w.key("role").str(role);
+        let mut s = w.key("content").begin_string();
+        text::append(self.messages[index].content(), index, &mut s, self.losses);
+        s.end();
+        w.end_object();
+    }
+}

@@ -1,0 +1,53 @@
+//! Tool definitions.
+
+use tracemill_model::{Function, JsonWriter, Tool, Trace};
+
+use crate::loss::{Loss, Losses};
+
+/// The functions that a trace defines; `None` if it defines none. Notes tools that are no functions.
+pub(crate) fn functions<'t>(
+    trace: &'t Trace<'t>,
+    losses: &mut Losses,
+) -> Option<impl Iterator<Item = &'t Function<'t>>> {
+    let tools = trace.tools().unwrap_or_default();
+    for _ in tools.iter().filter(|tool| tool.as_function().is_none()) {
+        losses.note(Loss::ToolKind, 0);
+    }
+    let mut functions = tools.iter().filter_map(Tool::as_function).peekable();
+    functions.peek()?;
+    Some(functions)
+}
+
+/// Writes the field `tools` as a list in the nesting of the OpenAI API; nothing if there is no function.
+pub(crate) fn nested_list(trace: &Trace<'_>, w: &mut JsonWriter<'_>, losses: &mut Losses) {
+    if let Some(functions) = functions(trace, losses) {
+        nest(functions, w.key("tools"));
+    }
+}
+
+/// Writes the same list alone; nothing if there is no function.
+pub(crate) fn nested(trace: &Trace<'_>, w: &mut JsonWriter<'_>, losses: &mut Losses) {
+    if let Some(functions) = functions(trace, losses) {
+        nest(functions, w);
+    }
+}
+
+fn nest<'t>(functions: impl Iterator<Item = &'t Function<'t>>, w: &mut JsonWriter<'_>) {
+    w.begin_array();
+    for function in functions {
+        w.begin_object();
+        w.key("type").str("function");
+        w.key("function").begin_object();
+        function.write_members(w);
+        w.end_object();
+        w.end_object();
+    }
+    w.end_array();
+}
+
+/// Notes that the tool definitions of a trace are left out.
+pub(crate) fn note_lost(trace: &Trace<'_>, losses: &mut Losses) {
+    if trace.tools().is_some_and(|tools| !tools.is_empty()) {
+        losses.note(Loss::Tools, 0);
+    }
+}

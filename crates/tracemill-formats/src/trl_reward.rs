@@ -1,0 +1,90 @@
+//! Pairs for the reward trainer of TRL: two whole conversations, and by how much one is better.
+//!
+//! Read by the reward trainer of TRL 1.16.0 (`trainer/reward_trainer.py`, `data_utils.py`). Messages look as in the format
+//! `hf`; both sides begin with the prompt, in the same bytes. `margin` is the difference of the scores in decimals
+//! (0.9 and 0.2 give 0.7), and stands there when both scores are known. Identity and scores stand under `metadata`.
+
+use tracemill_model::{Example, JsonWriter, Shape};
+
+use crate::encoder::{EncodeError, Encoder, Scratch};
+use crate::options::{EncodeOptions, MetadataMode};
+use crate::registry::{Format, Rule};
+use crate::shared::pair::{self, Passage};
+use crate::shared::reasoning::Placement;
+use crate::shared::{lists, tools};
+use crate::spec::{FormatSpec, SpecError};
+use crate::trl_preference::{ARGUMENTS, CAPABILITY, CONTENT, LIST_LOSSES, RESULT_NAME};
+
+pub(crate) const FORMAT: Format = Format {
+    name: "trl-reward",
+    summary: "pairs for TRL's reward models: `chosen` and `rejected` as whole conversations, `margin`",
+    shapes: &[Shape::Preference],
+    extensions: &[],
+    capability: CAPABILITY,
+    losses: LIST_LOSSES,
+    rules: &[
+        Rule::new(
+            "columns",
+            "`chosen` and `rejected` hold the prompt and the completion",
+            TRL,
+        ),
+        Rule::new("margin", "`margin` is a number; in every record or in none", TRL),
+        ARGUMENTS,
+        CONTENT,
+        RESULT_NAME,
+    ],
+    example: r#"{"chosen":[{"role":"user","content":"Capital of Peru?"},{"role":"assistant","content":"Lima."}],"rejected":[{"role":"user","content":"Capital of Peru?"},{"role":"assistant","content":"Cusco."}],"margin":0.8}"#,
+    make,
+};
+
+const TRL: &str = "trl 1.16.0, trainer/reward_trainer.py";
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the signature that the registry asks for"
+)]
+fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
+    Ok(Box::new(TrlReward {
+        reasoning: Placement::with_field(options.reasoning()),
+        metadata: options.metadata(),
+    }))
+}
+
+#[derive(Debug)]
+struct TrlReward {
+    reasoning: Placement,
+    metadata: MetadataMode,
+}
+
+impl Encoder for TrlReward {
+    fn name(&self) -> &str {
+        FORMAT.name
+    }
+
+    fn accepts(&self, shape: Shape) -> bool {
+        FORMAT.shapes.contains(&shape)
+    }
+
+    fn encode(
+        &self,
+        example: &Example<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let pair = pair::preference(example)?;
+        pair::account(pair, self.metadata, &[], &mut scratch.losses);
+        let mut w = JsonWriter::new(out);
+        w.begin_object();
+        let completions = [&pair.chosen, &pair.rejected].map(|side| Passage::completion(side.completion));
+        lists::whole_conversations(pair, completions, self.reasoning, scratch, &mut w)?;
+        if let Some(margin) = pair::score_difference(&pair.chosen, &pair.rejected) {
+            w.key("margin").float(margin);
+        }
+        tools::nested_list(pair.prompt.trace(), &mut w, &mut scratch.losses);
+        if self.metadata == MetadataMode::Include {
+            pair::metadata(pair, &mut w);
+        }
+        w.end_object();
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! What the tests share: the golden cases, and a plain framing (the real one belongs to the I/O crate).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::value::RawValue;
+use tracemill_model::{DecodeError, Framing, Limits};
+use tracemill_sources::{
+    Batch, Context, Head, Prompts, Source, SourceInfo, SourceOptions, framing_for, sources,
+};
+
+/// One folder below `tests/golden/<source>`.
+pub(crate) struct Case {
+    pub(crate) source: &'static SourceInfo,
+    pub(crate) folder: PathBuf,
+    pub(crate) input: Vec<u8>,
+    pub(crate) options: SourceOptions,
+}
+
+impl Case {
+    /// The folder, for messages.
+    pub(crate) fn name(&self) -> String {
+        let folder = self.folder.file_name().unwrap_or_default();
+        format!("{}/{}", self.source.name(), folder.display())
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        Head::new(&self.input, true)
+    }
+
+    /// The source as the case wants it.
+    pub(crate) fn make(&self) -> Box<dyn Source> {
+        let made = self.source.make_with(&self.options);
+        made.unwrap_or_else(|error| panic!("{}: {error}", self.name()))
+    }
+
+    /// The framing and the records.
+    pub(crate) fn records(&self) -> (Framing, Vec<String>) {
+        let framing = framing_for(&*self.make(), &self.head());
+        let framing = framing.unwrap_or_else(|| panic!("{}: no framing fits", self.name()));
+        let records = records(&framing, &self.input);
+        (framing, records)
+    }
+
+    /// What every record needs besides itself.
+    pub(crate) fn context(&self, framing: &Framing) -> Context {
+        let context = Context::new(Limits::default());
+        let Framing::Elements(elements) = framing else {
+            return context;
+        };
+        let text = std::str::from_utf8(&self.input).expect("goldens are UTF-8");
+        let header = |pointer: &String| Some(member(text, pointer)?.get().to_owned());
+        context.with_headers(elements.headers().iter().map(header).collect())
+    }
+
+    /// What reads its records.
+    pub(crate) fn reader(&self) -> Reader {
+        let (framing, _) = self.records();
+        Reader {
+            source: self.make(),
+            context: self.context(&framing),
+        }
+    }
+}
+
+/// A source and what it needs for the records of one file.
+pub(crate) struct Reader {
+    source: Box<dyn Source>,
+    context: Context,
+}
+
+impl Reader {
+    /// Reads one record.
+    pub(crate) fn decode<'a>(&self, record: &'a str) -> Result<Batch<'a>, DecodeError> {
+        let mut batch = Batch::new();
+        self.source.decode(&self.context, record, &mut batch)?;
+        Ok(batch)
+    }
+}
+
+/// Every case of every registered source, in order.
+pub(crate) fn cases() -> Vec<Case> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut cases = Vec::new();
+    for source in sources() {
+        let folder = golden.join(source.name());
+        let mut folders: Vec<_> = fs::read_dir(&folder)
+            .unwrap_or_else(|error| panic!("{} has no goldens: {error}", source.name()))
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        folders.sort();
+        assert!(!folders.is_empty(), "{} has no goldens", source.name());
+        cases.extend(folders.into_iter().map(|folder| case(source, folder)));
+    }
+    cases
+}
+
+fn case(source: &'static SourceInfo, folder: PathBuf) -> Case {
+    let read = |name: &str| fs::read(folder.join(name)).ok();
+    let input = read("input.jsonl").or_else(|| read("input.json"));
+    let input = input.unwrap_or_else(|| panic!("{} has no input", folder.display()));
+    let text = |name: &str| read(name).map(|bytes| String::from_utf8(bytes).expect("goldens are UTF-8"));
+    let mut options = options(&text("options.txt").unwrap_or_default());
+    if let Some(prompts) = text("prompts.json") {
+        options = options.with_prompts(Prompts::from_json(&prompts).expect("prompts"));
+    }
+    Case {
+        source,
+        folder,
+        input,
+        options,
+    }
+}
+
+/// One option a line: `steps-key=KEY`, `step=NAME`, `field.NAME=KEY`.
+fn options(text: &str) -> SourceOptions {
+    text.lines().fold(SourceOptions::new(), |options, line| {
+        let (name, value) = line.split_once('=').expect("name=value");
+        match name.strip_prefix("field.") {
+            Some(field) => options.with_field(field, value),
+            None if name == "steps-key" => options.with_steps_key(value),
+            None if name == "step" => options.with_step(value),
+            None => panic!("no option {name}"),
+        }
+    })
+}
+
+/// Reads one record.
+pub(crate) fn decode<'a>(source: &dyn Source, record: &'a str) -> Result<Batch<'a>, DecodeError> {
+    let mut batch = Batch::new();
+    source.decode(&Context::new(Limits::default()), record, &mut batch)?;
+    Ok(batch)
+}
+
+fn records(framing: &Framing, input: &[u8]) -> Vec<String> {
+    let text = std::str::from_utf8(input).expect("goldens are UTF-8");
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match framing {
+        Framing::Lines => text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(str::to_owned)
+            .collect(),
+        Framing::Document => vec![text.to_owned()],
+        Framing::Elements(elements) => {
+            let array = member(text, elements.pointer()).expect("the framing fits");
+            let elements: Vec<&RawValue> = serde_json::from_str(array.get()).expect("an array");
+            elements.iter().map(|element| element.get().to_owned()).collect()
+        }
+        other => panic!("goldens of {other} need a framing here"),
+    }
+}
+
+/// The value at a pointer of keys, as it is written.
+fn member<'a>(text: &'a str, pointer: &str) -> Option<&'a RawValue> {
+    let whole: &RawValue = serde_json::from_str(text).ok()?;
+    pointer.split('/').skip(1).try_fold(whole, |value, key| {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;
+        members.get(key).copied()
+    })
+}

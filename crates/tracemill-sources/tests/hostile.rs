@@ -1,0 +1,135 @@
+//! Cut, damaged and foreign input: nothing panics, nothing incomplete passes.
+
+mod common;
+
+use common::{cases, decode};
+use tracemill_model::{DecodeErrorKind, Limits};
+use tracemill_sources::{Batch, Context, Head, HeadShape, detect, framing_for, sources};
+
+/// Asks a head everything it can be asked. That the file is complete changes little; long ones are asked once.
+fn look(bytes: &[u8]) {
+    let complete: &[bool] = if bytes.len() < 2000 {
+        &[true, false]
+    } else {
+        &[false]
+    };
+    for &complete in complete {
+        let head = Head::new(bytes, complete);
+        detect(&head);
+        for info in sources() {
+            framing_for(&*info.make(), &head);
+        }
+        assert!(head.record_keys().all(|key| key.len() <= bytes.len() * 3));
+    }
+}
+
+#[test]
+fn a_head_may_be_cut_at_every_byte() {
+    for case in cases() {
+        for end in 0..=case.input.len() {
+            look(&case.input[..end]);
+        }
+    }
+}
+
+#[test]
+fn a_head_may_have_any_byte_anywhere() {
+    let small = cases().into_iter().filter(|case| case.input.len() < 1000);
+    for case in small {
+        let mut input = case.input;
+        for at in 0..input.len() {
+            let old = input[at];
+            for new in [0, b'"', b'\\', b'{', b']', b',', b'\n', b'x', 0x80, 0xff] {
+                input[at] = new;
+                look(&input);
+            }
+            input[at] = old;
+        }
+    }
+}
+
+#[test]
+fn a_record_cut_at_any_byte_is_an_error() {
+    for case in cases() {
+        let reader = case.reader();
+        for record in case.records().1 {
+            let record = record.trim_end();
+            if reader.decode(record).is_err() {
+                continue;
+            }
+            let cuts = (0..record.len()).filter(|&end| record.is_char_boundary(end));
+            for end in cuts {
+                let result = reader.decode(&record[..end]);
+                assert!(result.is_err(), "{}: read {:?}", case.name(), &record[..end]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_with_any_byte_damaged_does_not_panic() {
+    for case in cases() {
+        let reader = case.reader();
+        for record in case.records().1.iter().filter(|record| record.len() < 2000) {
+            for at in 0..record.len() {
+                let mut bytes = record.clone().into_bytes();
+                for new in *b"\"\\{]:,0n " {
+                    bytes[at] = new;
+                    if let Ok(record) = std::str::from_utf8(&bytes) {
+                        let _ = reader.decode(record);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A record of a source with this list of messages, or as many turns, and `rest` behind it.
+fn record(source: &str, messages: &[&str], rest: &str) -> String {
+    let list = format!("[{}]", messages.join(","));
+    match source {
+        "tau-bench" => format!(r#"{{"traj":{list}{rest}}}"#),
+        "nat" => {
+            let data = format!(r#"{{"turn_id":1,"score":1,"input":{list}}}"#);
+            let step = format!(r#"{{"payload":{{"event_type":"TTC_END","data":{data}}}}}"#);
+            format!(r#"{{"id":1,"trajectory":[{step}]{rest}}}"#)
+        }
+        "swink" => {
+            let turn = r#"{"turn_index":0,"assistant_message":{"content":[]}}"#;
+            let turns = vec![turn; messages.len()].join(",");
+            format!(r#"{{"case_id":"c","invocation":{{"turns":[{turns}]}}{rest}}}"#)
+        }
+        "candidates" => format!(r#"{{"example_id":1,"response":"","prompt":{list}{rest}}}"#),
+        "completions" => format!(r#"{{"completions":[""],"prompt":{list}{rest}}}"#),
+        "preference" => format!(r#"{{"label":true,"messages":{list}{rest}}}"#),
+        _ => format!(r#"{{"messages":{list}{rest}}}"#),
+    }
+}
+
+#[test]
+fn deep_nesting_and_many_messages_are_errors() {
+    let limited = Context::new(Limits::default().with_messages(2));
+    for info in sources() {
+        let source = info.make();
+        let brackets = format!(",\"a\":{}{}", "[".repeat(1000), "]".repeat(1000));
+        let deep = record(info.name(), &[], &brackets);
+        let error = decode(&*source, &deep).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::TooDeep, "{}", info.name());
+
+        let message = r#"{"role":"user","content":"hi"}"#;
+        let many = record(info.name(), &[message; 3], "");
+        let error = source.decode(&limited, &many, &mut Batch::new()).unwrap_err();
+        assert_eq!(error.kind(), DecodeErrorKind::OverLimit, "{}", info.name());
+    }
+}
+
+#[test]
+fn a_head_of_nothing_but_brackets_is_looked_at() {
+    for bracket in ["[", "{\"a\":", "[{\"a\":["] {
+        look(bracket.repeat(50_000).as_bytes());
+    }
+    assert_eq!(
+        Head::new("[".repeat(9).as_bytes(), false).shape(),
+        HeadShape::Array
+    );
+}

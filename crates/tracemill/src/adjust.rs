@@ -1,0 +1,175 @@
+//! What options change in a trace before it is encoded. Every change is counted.
+
+use tracemill_model::{Content, Group, GroupKind, Key, Message, RawJson, Role, Text, Tool, Trace};
+
+use crate::error::Error;
+use crate::ledger::Counts;
+
+/// Changes to every trace, applied when it is decoded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Adjustments {
+    pub(crate) system: Option<SystemPrompt>,
+    pub(crate) tools: Option<Vec<Tool<'static>>>,
+    pub(crate) group_by: Option<GroupBy>,
+}
+
+/// What becomes of the system message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SystemPrompt {
+    /// This one replaces all that a trace has.
+    Replace(String),
+    /// This one is put before traces that have none.
+    Default(String),
+}
+
+/// A JSON pointer into the canonical form of a trace, whose value groups the traces.
+///
+/// ```
+/// use tracemill::GroupBy;
+/// assert!("/metadata/task".parse::<GroupBy>().is_ok());
+/// assert!("task".parse::<GroupBy>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupBy {
+    field: String,
+    rest: String,
+}
+
+impl std::fmt::Display for GroupBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "/{}{}",
+            self.field.replace('~', "~0").replace('/', "~1"),
+            self.rest
+        )
+    }
+}
+
+impl std::str::FromStr for GroupBy {
+    type Err = Error;
+
+    fn from_str(pointer: &str) -> Result<Self, Error> {
+        let Some(path) = pointer.strip_prefix('/') else {
+            return Err(Error::config(format!(
+                "`{pointer}` is no JSON pointer: it begins with `/`, as in `/metadata/task`"
+            )));
+        };
+        let (field, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        Ok(GroupBy {
+            field: field.replace("~1", "/").replace("~0", "~"),
+            rest: rest.to_owned(),
+        })
+    }
+}
+
+impl GroupBy {
+    /// The value in `trace`; `None` if it is not there.
+    fn value(&self, trace: &Trace<'_>) -> Option<RawJson<'static>> {
+        let field = match self.field.as_str() {
+            "id" => trace.id()?.as_json().borrowed(),
+            "model" => RawJson::from(trace.model()?.borrowed()),
+            "trial" => RawJson::from(trace.trial()?),
+            "metadata" => trace.metadata()?.borrowed(),
+            name => trace.extra().get(name)?.borrowed(),
+        };
+        field.pointer(&self.rest).map(RawJson::into_owned)
+    }
+}
+
+impl Adjustments {
+    /// Whether there is nothing to do, which is the usual case.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.system.is_none() && self.tools.is_none() && self.group_by.is_none()
+    }
+
+    /// Changes `trace` and counts what was changed.
+    pub(crate) fn apply<'a>(&'a self, trace: &mut Trace<'a>, adjusted: &mut Counts) {
+        match &self.system {
+            Some(SystemPrompt::Replace(prompt)) => {
+                trace.messages_mut().retain(|message| !is_system(message));
+                trace.messages_mut().insert(0, system_message(prompt));
+                adjusted.add("system");
+            }
+            Some(SystemPrompt::Default(prompt)) if !trace.messages().iter().any(is_system) => {
+                trace.messages_mut().insert(0, system_message(prompt));
+                adjusted.add("default-system");
+            }
+            _ => {}
+        }
+        if let Some(tools) = self.tools.as_ref().filter(|_| trace.tools().is_none()) {
+            trace.set_tools(tools.clone());
+            adjusted.add("tools");
+        }
+        if let Some(key) = self.group_by.as_ref().and_then(|pointer| pointer.value(trace)) {
+            trace.set_group(Group::new(Key::new(key), GroupKind::Task));
+            adjusted.add("group-by");
+        }
+    }
+}
+
+fn is_system(message: &Message<'_>) -> bool {
+    matches!(message.role(), Role::System | Role::Developer)
+}
+
+fn system_message(prompt: &str) -> Message<'_> {
+    let mut message = Message::new(Role::System);
+    message.set_content(Content::Text(Text::new(prompt)));
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(trace: &Trace<'_>) -> String {
+        let mut out = Vec::new();
+        trace.write_json(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn adjusted(adjustments: &Adjustments, line: &str) -> (String, Counts) {
+        let mut trace = Trace::from_json(line).unwrap().into_owned();
+        let mut counts = Counts::default();
+        adjustments.apply(&mut trace, &mut counts);
+        (canonical(&trace), counts)
+    }
+
+    #[test]
+    fn replacing_the_system_prompt_takes_out_every_other_one() {
+        let adjustments = Adjustments {
+            system: Some(SystemPrompt::Replace("new".into())),
+            ..Adjustments::default()
+        };
+        let line = r#"{"messages":[{"role":"system","content":"old"},{"role":"user","content":"u"},{"role":"developer","content":"d"}]}"#;
+        let (out, counts) = adjusted(&adjustments, line);
+        let wanted = r#"{"messages":[{"role":"system","content":"new"},{"role":"user","content":"u"}]}"#;
+        assert_eq!((out.as_str(), counts.get("system")), (wanted, 1));
+    }
+
+    #[test]
+    fn the_default_system_prompt_fills_absence_only() {
+        let adjustments = Adjustments {
+            system: Some(SystemPrompt::Default("s".into())),
+            ..Adjustments::default()
+        };
+        let has = r#"{"messages":[{"role":"system","content":"old"}]}"#;
+        assert_eq!(adjusted(&adjustments, has), (has.to_owned(), Counts::default()));
+        let (out, counts) = adjusted(&adjustments, r#"{"messages":[]}"#);
+        assert_eq!(out, r#"{"messages":[{"role":"system","content":"s"}]}"#);
+        assert_eq!(counts.get("default-system"), 1);
+    }
+
+    #[test]
+    fn grouping_keeps_the_type_of_the_key() {
+        let by = |pointer: &str| Adjustments {
+            group_by: Some(pointer.parse().unwrap()),
+            ..Adjustments::default()
+        };
+        let line = r#"{"messages":[],"metadata":{"a/b":["x",7]}}"#;
+        let (out, _) = adjusted(&by("/metadata/a~1b/1"), line);
+        assert!(out.starts_with(r#"{"group":{"key":7,"kind":"task"}"#), "{out}");
+        assert_eq!(adjusted(&by("/metadata/none"), line).0, line);
+    }
+}

@@ -1,0 +1,116 @@
+//! From inputs to what is needed to read them: source, framing, context.
+
+use std::sync::Arc;
+
+use tracemill_io::Input;
+use tracemill_model::Framing;
+use tracemill_sources::{Context, Detection, Evidence, Head, Source, SourceInfo, framing_for};
+
+use crate::error::{Error, ErrorKind};
+use crate::mill::{Config, SourceChoice};
+
+/// How much of an input is looked at to know it.
+const HEAD: usize = 256 * 1024;
+
+/// An input with everything needed to read it.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) input: Input,
+    pub(crate) framing: Framing,
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) context: Context,
+    /// What decided, if the source was detected.
+    pub(crate) evidence: Option<String>,
+}
+
+/// Looks at the beginning of each input; empty ones are left out and given back on their own.
+pub(crate) fn plan(
+    inputs: impl IntoIterator<Item = Input>,
+    config: &Config,
+) -> Result<(Vec<Planned>, Vec<Input>), Error> {
+    let mut planned = Vec::new();
+    let mut empty = Vec::new();
+    for input in inputs {
+        let head = input.head(HEAD)?;
+        if head.iter().all(u8::is_ascii_whitespace) && head.len() < HEAD {
+            empty.push(input);
+            continue;
+        }
+        planned.push(plan_one(input, &Head::new(&head, head.len() < HEAD), config)?);
+    }
+    Ok((planned, empty))
+}
+
+fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error> {
+    let (source, evidence) = match &config.source {
+        SourceChoice::Own(source) => (Arc::clone(source), None),
+        SourceChoice::Named(info) => (make(info, config)?, None),
+        SourceChoice::Detect => {
+            let (info, evidence) = detect(&input, head, config)?;
+            (make(info, config)?, Some(evidence.to_string()))
+        }
+    };
+    let framing = choose_framing(&input, &*source, head)?;
+    let mut context = Context::new(config.limits);
+    if let Framing::Elements(elements) = &framing
+        && !elements.headers().is_empty()
+    {
+        context = context.with_headers(tracemill_io::headers(&input, elements, config.record_limit)?);
+    }
+    Ok(Planned {
+        input,
+        framing,
+        source,
+        context,
+        evidence,
+    })
+}
+
+fn make(info: &SourceInfo, config: &Config) -> Result<Arc<dyn Source>, Error> {
+    info.make_with(&config.source_options)
+        .map(Arc::from)
+        .map_err(Error::config)
+}
+
+/// The framing that fits the beginning of the file. A source with one framing is taken at its word: its records need not
+/// be JSON.
+fn choose_framing(input: &Input, source: &dyn Source, head: &Head) -> Result<Framing, Error> {
+    let mut framings = source.framings();
+    if framings.len() == 1 {
+        return Ok(framings.remove(0));
+    }
+    framing_for(source, head).ok_or_else(|| {
+        let framings: Vec<_> = framings.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{}: `{}` is read from {}, and this begins otherwise",
+            input.name(),
+            source.name(),
+            framings.join(", or ")
+        );
+        Error::new(ErrorKind::Input, message)
+    })
+}
+
+fn detect(input: &Input, head: &Head, config: &Config) -> Result<(&'static SourceInfo, Evidence), Error> {
+    let message = match tracemill_sources::detect_with(head, &config.source_options) {
+        Detection::One { info, evidence } => return Ok((info, evidence)),
+        Detection::Several(matches) => {
+            let matches: Vec<_> = matches
+                .iter()
+                .map(|(info, evidence)| format!("`{}` ({evidence})", info.name()))
+                .collect();
+            format!(
+                "reads as several sources: {}; say which with `--from`",
+                matches.join(", ")
+            )
+        }
+        Detection::None { seen } => {
+            format!("no known source ({seen}); name one with `--from`, see `tracemill sources`")
+        }
+        _ => "no known source; name one with `--from`, see `tracemill sources`".to_owned(),
+    };
+    Err(Error::new(
+        ErrorKind::Input,
+        format!("{}: {message}", input.name()),
+    ))
+}

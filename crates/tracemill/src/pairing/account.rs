@@ -1,0 +1,186 @@
+//! What became of groups, candidates and pairs, settled in the order of the groups.
+
+use tracemill_pairs::{Fate, PairCounts, Sample, Sampler, SeenPairs, SkipReason};
+
+use tracemill_formats::Losses;
+
+use crate::error::{Error, ErrorKind};
+use crate::ledger::{Ledger, LossTally};
+
+/// One pair that a worker made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) chosen: u32,
+    pub(crate) rejected: u32,
+    /// What the pair says, if somebody looks for duplicates.
+    pub(crate) digest: u128,
+    /// Where its record is in the block's bytes.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// One group that a worker paired.
+#[derive(Debug)]
+pub(crate) struct Paired {
+    /// Its number, in the order of first appearance.
+    pub(crate) ordinal: u64,
+    /// What became of each candidate, as far as pairing knows.
+    pub(crate) fates: Vec<Fate>,
+    pub(crate) counts: PairCounts,
+    /// Pairs that were selected and turned out to be none.
+    pub(crate) withdrawn: Vec<(SkipReason, [usize; 2])>,
+    /// How many pairs the format refused.
+    pub(crate) refused: u64,
+    pub(crate) different_scores: bool,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Decides, in order, which pairs stay, and counts everything.
+#[derive(Debug)]
+pub(crate) struct Account {
+    seen: Option<SeenPairs>,
+    choice: Choice,
+    /// Groups whose candidates do not all have the same score: what could have been paired.
+    pub(crate) different_scores: u64,
+}
+
+/// Which pass this is, when only a sample of the pairs is wanted.
+#[derive(Debug)]
+pub(crate) enum Choice {
+    /// All pairs stay.
+    All,
+    /// The first pass: draw.
+    Draw(Sampler),
+    /// The second pass: what was drawn stays.
+    Drawn(Sample),
+}
+
+impl Account {
+    pub(crate) fn new(seen: Option<SeenPairs>, choice: Choice) -> Self {
+        Account {
+            seen,
+            choice,
+            different_scores: 0,
+        }
+    }
+
+    pub(crate) fn into_choice(self) -> Choice {
+        self.choice
+    }
+
+    /// Settles one group: appends what stays of its records to `out`, and counts what those lost.
+    pub(crate) fn settle(
+        &mut self,
+        group: &mut Paired,
+        bytes: &[u8],
+        losses: &mut impl Iterator<Item = Losses>,
+        tally: &mut LossTally,
+        ledger: &mut Ledger,
+        out: &mut Vec<u8>,
+    ) {
+        self.different_scores += u64::from(group.different_scores);
+        let mut used = vec![false; group.fates.len()];
+        let mut late = vec![None; group.fates.len()];
+        for &(reason, sides) in &group.withdrawn {
+            note(&mut late, sides, Some(reason));
+        }
+        let mut written = 0;
+        for piece in &group.pieces {
+            let sides = [piece.chosen as usize, piece.rejected as usize];
+            let lost = losses.next();
+            if let Some(reason) = self.drops(group.ordinal, piece) {
+                group.counts.withdraw(reason, 1);
+                note(&mut late, sides, Some(reason));
+                continue;
+            }
+            note(&mut used, sides, true);
+            written += 1;
+            if let Some(lost) = lost {
+                tally.add(&lost);
+            }
+            out.extend_from_slice(&bytes[piece.start..piece.end]);
+        }
+        count_traces(group, &used, &late, ledger);
+        ledger.groups.read += 1;
+        ledger.groups.paired += u64::from(written > 0);
+        ledger.examples += written;
+        ledger.pairs.possible += group.counts.possible();
+        ledger.pairs.written += written;
+        ledger.pairs.skipped.add_many("refused", group.refused);
+        for reason in SkipReason::ALL {
+            ledger
+                .pairs
+                .skipped
+                .add_many(reason.code(), group.counts.skipped(reason));
+        }
+    }
+
+    fn drops(&mut self, ordinal: u64, piece: &Piece) -> Option<SkipReason> {
+        if self.seen.as_mut().is_some_and(|seen| !seen.insert(piece.digest)) {
+            return Some(SkipReason::Duplicate);
+        }
+        match &mut self.choice {
+            Choice::All => None,
+            Choice::Draw(sampler) => {
+                sampler.offer(ordinal, piece.chosen, piece.rejected);
+                None
+            }
+            Choice::Drawn(sample) if sample.keeps(ordinal, piece.chosen, piece.rejected) => None,
+            Choice::Drawn(_) => Some(SkipReason::OverMaxPairs),
+        }
+    }
+}
+
+fn note<T: Copy>(notes: &mut [T], sides: [usize; 2], what: T) {
+    for side in sides {
+        notes[side] = what;
+    }
+}
+
+/// A candidate is used if it is in a pair that stays; else the reason is that of its pair that came furthest.
+fn count_traces(group: &Paired, used: &[bool], late: &[Option<SkipReason>], ledger: &mut Ledger) {
+    for (index, fate) in group.fates.iter().enumerate() {
+        if used[index] {
+            ledger.traces.used += 1;
+            continue;
+        }
+        let code = match (fate, late[index]) {
+            (_, Some(reason)) => reason.code(),
+            (Fate::Unused(reason), None) => reason.code(),
+            (Fate::Used, None) => "refused",
+        };
+        ledger.traces.unused.add(code);
+    }
+}
+
+/// The error for a run in which nothing paired: why, in numbers, and what would change it.
+pub(crate) fn nothing_paired(ledger: &Ledger, different_scores: u64, mode: &str) -> Option<Error> {
+    let skipped = &ledger.pairs.skipped;
+    if ledger.groups.read == 0 {
+        return None;
+    }
+    let mismatch = skipped.get(SkipReason::PromptMismatch.code());
+    let hint = if ledger.pairs.possible == 0 {
+        "every group has a single candidate; group traces with `--group-by`".to_owned()
+    } else if skipped.get(SkipReason::NoScore.code()) == ledger.pairs.possible {
+        "no two candidates of a group have scores; see `--score`".to_owned()
+    } else if mismatch > 0 && mode == "exact" {
+        "no pair with different scores shares a prompt; see `--prompt common-prefix` and `--prompt task`"
+            .to_owned()
+    } else if different_scores == 0 {
+        "the candidates of every group have the same score, and nothing is better than its equal".to_owned()
+    } else if mode == "common-prefix" && skipped.get(SkipReason::IdenticalCompletion.code()) > 0 {
+        "where prompts are shared, the first answers are the same; see `--completion rest` and `--prompt task`".to_owned()
+    } else if mismatch > 0 {
+        "no pair with different scores shares a prompt; see `--prompt task`".to_owned()
+    } else if skipped.get(SkipReason::BelowMinScoreDiff.code()) > 0 {
+        "lower `--min-score-diff`".to_owned()
+    } else {
+        "see the reasons".to_owned()
+    };
+    let message = format!(
+        "nothing paired: {} groups, {different_scores} with different scores, {} possible pairs, 0 written ({skipped}): {hint}",
+        ledger.groups.read, ledger.pairs.possible
+    );
+    Some(Error::new(ErrorKind::Empty, message))
+}

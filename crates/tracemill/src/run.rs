@@ -1,0 +1,407 @@
+//! One run: inputs to output, in blocks, in order, with the ledger.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tracemill_io::{BlockReader, Cancel, Digest, Fill, Input, Meter, Output, Overwrite, Target};
+use tracemill_sources::{ChainIndex, ChainKeys, Superseded};
+
+use crate::error::{Error, ErrorKind};
+use crate::inputs::{self, Planned};
+use crate::ledger::{InputEntry, Ledger, OutputEntry};
+use crate::memory::Encoded;
+use crate::mill::{Mill, WhenEmpty};
+use crate::policy::Chains;
+use crate::work::{Done, Numbered, Rejects, Work};
+
+/// What a run reads and writes, beside the settings of its mill.
+#[derive(Debug)]
+pub struct Run {
+    inputs: Vec<Input>,
+    output: Output,
+    rejects: Option<Output>,
+    progress: Progress,
+    cancel: Cancel,
+}
+
+impl Run {
+    /// A run from inputs, in order, to one output.
+    pub fn new(inputs: impl IntoIterator<Item = Input>, output: Output) -> Self {
+        Run {
+            inputs: inputs.into_iter().collect(),
+            output,
+            rejects: None,
+            progress: Progress::new(),
+            cancel: Cancel::default(),
+        }
+    }
+
+    /// Keeps rejected records, each with its place, code and reason, as JSON Lines.
+    #[must_use]
+    pub fn with_rejects(mut self, rejects: Output) -> Self {
+        self.rejects = Some(rejects);
+        self
+    }
+
+    /// Lets another thread watch.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
+        self
+    }
+
+    /// Lets another thread stop the run; nothing is then left behind.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: &Cancel) -> Self {
+        self.cancel = cancel.clone();
+        self
+    }
+}
+
+/// How far a run is; cheap to clone, and to watch from another thread.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    meter: Meter,
+    records: Arc<AtomicU64>,
+    total: Arc<AtomicU64>,
+}
+
+impl Progress {
+    /// Nothing done yet.
+    pub fn new() -> Self {
+        Progress::default()
+    }
+
+    /// Bytes read so far, before decompression.
+    pub fn bytes(&self) -> u64 {
+        self.meter.bytes()
+    }
+
+    /// Bytes to read in all, before decompression; 0 as long as nobody knows.
+    pub fn total_bytes(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Records finished so far.
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    fn expect(&self, inputs: &[Planned], passes: u64) {
+        let total: Option<u64> = inputs.iter().map(|planned| planned.input.byte_len()).sum();
+        self.total.store(total.unwrap_or(0) * passes, Ordering::Relaxed);
+    }
+}
+
+impl Mill {
+    /// Converts inputs to one output.
+    ///
+    /// # Errors
+    /// If an input cannot be read, a record is bad and [`OnError::Fail`](crate::OnError) is set, nothing is left to
+    /// write, or the output cannot be written. The error holds the [ledger](Error::ledger) up to there; nothing appears
+    /// under the name of the output.
+    pub fn run(&self, inputs: impl IntoIterator<Item = Input>, output: Output) -> Result<Ledger, Error> {
+        self.execute(Run::new(inputs, output))
+    }
+
+    /// Converts as [`run`](Mill::run) does, with a reject file, or watched, or stoppable.
+    ///
+    /// # Errors
+    /// As [`run`](Mill::run).
+    pub fn execute(&self, run: Run) -> Result<Ledger, Error> {
+        let mut ledger = Ledger::default();
+        match self.execute_into(run, &mut ledger) {
+            Ok(_) => Ok(ledger),
+            Err(error) => Err(error.with_ledger(ledger)),
+        }
+    }
+
+    /// Converts into memory.
+    ///
+    /// # Errors
+    /// As [`run`](Mill::run).
+    pub fn collect(&self, inputs: impl IntoIterator<Item = Input>) -> Result<Encoded, Error> {
+        let output = Output::create(&Target::Memory, Overwrite::Refuse, Digest::None)?;
+        let mut ledger = Ledger::default();
+        match self.execute_into(Run::new(inputs, output), &mut ledger) {
+            Ok(bytes) => Ok(Encoded {
+                bytes: bytes.unwrap_or_default(),
+                ledger,
+            }),
+            Err(error) => Err(error.with_ledger(ledger)),
+        }
+    }
+
+    /// Runs, keeping the account in `ledger` also on failure; gives what was written into memory.
+    fn execute_into(&self, run: Run, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
+        let config = &*self.config;
+        let inputs = run.inputs.into_iter().map(|input| input.with_cancel(&run.cancel));
+        let (planned, empty) = inputs::plan(inputs, config)?;
+        let chains = config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
+        let planned = self.readable_again(planned, chains)?;
+        run.progress.expect(&planned, if chains { 2 } else { 1 });
+        let numbering = if chains {
+            Numbering::Needed
+        } else {
+            Numbering::None
+        };
+        let watch = Watch {
+            progress: &run.progress,
+            cancel: &run.cancel,
+            numbering,
+        };
+        let superseded = if chains {
+            Some(self.find_superseded(&planned, watch)?)
+        } else {
+            None
+        };
+        let rejects = if run.rejects.is_some() {
+            Rejects::Keep
+        } else {
+            Rejects::Count
+        };
+        let work = Work {
+            config,
+            inputs: &planned,
+            superseded: superseded.as_ref(),
+            rejects,
+        };
+        let counts = vec![0; planned.len()];
+        let mut open = Open {
+            output: run.output,
+            rejects: run.rejects,
+            counts,
+            watch,
+        };
+        let result = match &config.pairing {
+            Some(pairing) => self.pair(pairing, &planned, &work, &mut open, ledger),
+            None => self.convert(&planned, &work, &mut open, ledger),
+        };
+        ledger.inputs = entries(&planned, &empty, &open.counts);
+        let failure = match result {
+            Err(error) if error.kind() != ErrorKind::Empty => return Err(error),
+            Err(nothing) => Some(nothing),
+            Ok(()) if ledger.examples == 0 && config.empty == WhenEmpty::Fail => Some(nothing_left(ledger)),
+            Ok(()) => None,
+        };
+        if let Some(nothing) = failure {
+            // What was rejected explains why nothing is left: it is kept.
+            commit(open.rejects, ledger.rejected(), ledger)?;
+            return Err(nothing);
+        }
+        let contents = commit(Some(open.output), ledger.examples, ledger)?;
+        commit(open.rejects, ledger.rejected(), ledger)?;
+        Ok(contents)
+    }
+
+    /// One pass: each trace to its examples.
+    fn convert(
+        &self,
+        planned: &[Planned],
+        work: &Work<'_>,
+        open: &mut Open<'_>,
+        ledger: &mut Ledger,
+    ) -> Result<(), Error> {
+        let watch = open.watch;
+        self.blocks(
+            planned,
+            watch,
+            |numbered, done| work.block(numbered, done),
+            |done: &mut Done| {
+                open.take_over(done, ledger)?;
+                done.failure.take().map_or(Ok(()), Err)
+            },
+        )
+    }
+
+    /// Copies inputs that a second reading, or one by byte ranges, could not find again.
+    fn readable_again(&self, planned: Vec<Planned>, chains: bool) -> Result<Vec<Planned>, Error> {
+        let copy = |planned: Planned| {
+            let input = match (&self.config.pairing, chains) {
+                (Some(_), _) => planned.input.seekable()?,
+                (None, true) => planned.input.spooled()?,
+                (None, false) => planned.input,
+            };
+            Ok(Planned { input, ..planned })
+        };
+        planned.into_iter().map(copy).collect()
+    }
+
+    /// Reads the inputs in blocks, works them in parallel and takes the results in order.
+    pub(crate) fn blocks<O: Default + Send>(
+        &self,
+        planned: &[Planned],
+        watch: Watch<'_>,
+        work: impl Fn(&Numbered, &mut O) + Sync,
+        take: impl FnMut(&mut O) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let Watch {
+            progress,
+            cancel,
+            numbering,
+        } = watch;
+        let inputs = planned
+            .iter()
+            .map(|p| (p.input.clone().metered(&progress.meter), p.framing.clone()));
+        let mut reader = BlockReader::new(inputs).with_record_limit(self.config.record_limit);
+        let mut next = 0;
+        let read = |numbered: &mut Numbered| -> Result<Fill, Error> {
+            let fill = reader.fill(&mut numbered.block)?;
+            numbered.first = next;
+            if numbering == Numbering::Needed {
+                next += numbered.block.records().count() as u64;
+            }
+            Ok(fill)
+        };
+        tracemill_io::run(
+            self.config.threads,
+            cancel,
+            read,
+            |numbered, out| work(numbered, out),
+            take,
+        )
+    }
+
+    /// The first of two passes: which records another one continues.
+    fn find_superseded(&self, planned: &[Planned], watch: Watch<'_>) -> Result<Superseded, Error> {
+        let mut index = ChainIndex::new();
+        let work = |numbered: &Numbered, keys: &mut Vec<Option<ChainKeys>>| {
+            keys.clear();
+            keys.extend(
+                numbered
+                    .block
+                    .records()
+                    .map(|record| chain_keys(&record, planned)),
+            );
+        };
+        self.blocks(planned, watch, work, |keys: &mut Vec<Option<ChainKeys>>| {
+            for keys in keys.drain(..) {
+                index.add(keys);
+            }
+            Ok(())
+        })?;
+        Ok(index.finish())
+    }
+}
+
+/// What a pass over the inputs reports to, obeys, and keeps count of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch<'r> {
+    progress: &'r Progress,
+    pub(crate) cancel: &'r Cancel,
+    numbering: Numbering,
+}
+
+/// Whether records have to be counted while they are read, which costs a look at every line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbering {
+    Needed,
+    None,
+}
+
+/// A run under way: its outputs, and how many records each input gave.
+#[derive(Debug)]
+pub(crate) struct Open<'r> {
+    output: Output,
+    rejects: Option<Output>,
+    counts: Vec<u64>,
+    pub(crate) watch: Watch<'r>,
+}
+
+impl Open<'_> {
+    /// Takes over what came of a block.
+    pub(crate) fn take_over(&mut self, done: &mut Done, ledger: &mut Ledger) -> Result<(), Error> {
+        ledger.merge(&done.ledger);
+        for &(input, records) in &done.per_input {
+            self.counts[input] += records;
+        }
+        self.watch
+            .progress
+            .records
+            .store(ledger.records.read, Ordering::Relaxed);
+        self.write(&done.bytes, &done.rejects)
+    }
+
+    /// Appends records, and lines of the reject file.
+    pub(crate) fn write(&mut self, bytes: &[u8], rejects: &[u8]) -> Result<(), Error> {
+        self.output.append(bytes)?;
+        if let Some(output) = &mut self.rejects {
+            output.append(rejects)?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys of a record; none if it is bad (the second pass will say so) or its source has no chains.
+fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<ChainKeys> {
+    let planned = &planned[record.input()];
+    if !planned.source.repeats_history() {
+        return None;
+    }
+    let mut batch = tracemill_sources::Batch::new();
+    planned
+        .source
+        .decode(&planned.context, record.text().ok()?, &mut batch)
+        .ok()?;
+    match batch.traces() {
+        [] => None,
+        [only] => Some(ChainKeys::of(only)),
+        [first, ..] => Some(ChainKeys::of_several(first)),
+    }
+}
+
+fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEntry> {
+    let read = planned.iter().zip(counts).map(|(planned, &records)| InputEntry {
+        path: planned.input.name().to_owned(),
+        source: planned.source.name().to_owned(),
+        evidence: planned.evidence.clone(),
+        records,
+        bytes: planned.input.byte_len().unwrap_or(0),
+    });
+    let empty = empty.iter().map(|input| InputEntry {
+        path: input.name().to_owned(),
+        source: String::new(),
+        evidence: None,
+        records: 0,
+        bytes: input.byte_len().unwrap_or(0),
+    });
+    read.chain(empty).collect()
+}
+
+/// Makes an output appear under its name, and notes it; gives its bytes if it was memory.
+fn commit(output: Option<Output>, records: u64, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
+    let Some(output) = output else { return Ok(None) };
+    let written = output.commit()?;
+    ledger.outputs.push(OutputEntry {
+        path: written.name().to_owned(),
+        records,
+        bytes: written.bytes(),
+        sha256: written.sha256().map(ToOwned::to_owned),
+    });
+    Ok(written.into_contents())
+}
+
+/// The error that says what became of everything.
+pub(crate) fn nothing_left(ledger: &Ledger) -> Error {
+    let mut causes = Vec::new();
+    let mut cause = |what: &str, counts: &crate::ledger::Counts| {
+        if !counts.is_empty() {
+            causes.push(format!("{what}: {counts}"));
+        }
+    };
+    cause("records skipped", &ledger.records.skipped);
+    cause("records rejected", &ledger.records.rejected);
+    cause("traces filtered", &ledger.traces.filtered);
+    cause("traces rejected", &ledger.traces.rejected);
+    cause("traces unused", &ledger.traces.unused);
+    let causes = if causes.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", causes.join("; "))
+    };
+    let message = format!(
+        "nothing is left to write: {} records, {} traces, 0 examples{causes}; `--allow-empty` accepts that",
+        ledger.records.read, ledger.traces.read
+    );
+    Error::new(ErrorKind::Empty, message)
+}

@@ -5,6 +5,21 @@ use crate::fields::{Fields, once};
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 
 /// What the assistant asked a tool to do.
+///
+/// ```
+/// use tracemill_model::{Arguments, ToolCall, Trace};
+/// let trace = Trace::from_json(
+///     r#"{"messages":[{"role":"assistant","content":null,"tool_calls":[
+///         {"id":"c1","type":"function","function":{"name":"find","arguments":"{\"q\": 1.0}"}}]}]}"#,
+/// )?;
+/// let call = &trace.messages()[0].tool_calls()[0];
+/// assert_eq!(call.name(), "find");
+/// assert_eq!(call.arguments(), &Arguments::Text(r#"{"q": 1.0}"#.into()));
+///
+/// let same = ToolCall::new("find".into(), call.arguments().clone()).with_id(Some("c1".into()));
+/// assert_eq!(*call, same);
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolCall<'a> {
     id: Option<Text<'a>>,
@@ -17,7 +32,8 @@ pub struct ToolCall<'a> {
 /// The arguments of a call, as they were recorded.
 ///
 /// Providers record *text that should be JSON*, others a JSON value. Which one it was is kept, and the text is never
-/// parsed and written again on the quiet: it may not parse.
+/// parsed and written again on the quiet: it may not parse. A value that is itself a string, or `null`, cannot be told
+/// from text and from nothing: whoever makes one uses those.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Arguments<'a> {

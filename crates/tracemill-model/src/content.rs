@@ -6,6 +6,21 @@ use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 use crate::media::{self, Media};
 
 /// What a message says. Missing, `null`, empty and text are four different things, because real files tell them apart.
+///
+/// ```
+/// use tracemill_model::{Content, Trace};
+/// let trace = Trace::from_json(
+///     r#"{"messages":[{"role":"user"},{"role":"user","content":null},{"role":"user","content":""},
+///         {"role":"user","content":[{"type":"text","text":"a"},{"type":"image","url":"b.png"}]}]}"#,
+/// )?;
+/// let content = |index: usize| trace.messages()[index].content();
+/// assert_eq!(*content(0), Content::Missing);
+/// assert_eq!(*content(1), Content::Null);
+/// assert_eq!(content(2).as_text().unwrap(), "");
+/// assert!(content(0).is_empty() && content(1).is_empty() && content(2).is_empty());
+/// assert_eq!(content(3).parts()[0].as_text().unwrap(), "a");
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content<'a> {

@@ -6,6 +6,23 @@ use crate::message::{Message, Role};
 use crate::trace::Trace;
 
 /// What an encoder turns into one record. Holds references and ranges: no message is cloned to make one.
+///
+/// ```
+/// use tracemill_model::{Example, Preference, Shape, Side, Span, Trace};
+/// let better = Trace::from_json(
+///     r#"{"messages":[{"role":"user","content":"2+2?"},{"role":"assistant","content":"4"}]}"#,
+/// )?;
+/// let worse = Trace::from_json(
+///     r#"{"messages":[{"role":"user","content":"2+2?"},{"role":"assistant","content":"5"}]}"#,
+/// )?;
+/// let example = Example::Preference(Preference {
+///     prompt: Span::new(&better, 0..1),
+///     chosen: Side { completion: Span::new(&better, 1..2), score: Some(1.0) },
+///     rejected: Side { completion: Span::new(&worse, 1..2), score: Some(0.0) },
+/// });
+/// assert_eq!(example.shape(), Shape::Preference);
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Example<'e> {
@@ -104,6 +121,18 @@ impl<'e> Span<'e> {
 }
 
 /// The beginning of a trace, up to some message, and which of its assistant turns are to be learnt.
+///
+/// ```
+/// use tracemill_model::{Conversation, Trace};
+/// let trace = Trace::from_json(r#"{"messages":[
+///     {"role":"user","content":"a"},{"role":"assistant","content":"b","train":false},
+///     {"role":"user","content":"c"},{"role":"assistant","content":"d"}]}"#)?;
+/// let targets = |c: Conversation| (0..4).filter(|&index| c.is_target(index)).collect::<Vec<_>>();
+/// assert_eq!(targets(Conversation::whole(&trace)), [3]);
+/// assert_eq!(targets(Conversation::turn(&trace, 3)), [3]);
+/// assert_eq!(targets(Conversation::turn(&trace, 1)), []);
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Conversation<'e> {
     span: Span<'e>,

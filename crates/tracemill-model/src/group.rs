@@ -62,6 +62,18 @@ impl fmt::Display for Key<'_> {
 }
 
 /// The traces that compete: which, and in what sense they are the same.
+///
+/// ```
+/// use tracemill_model::{Group, GroupKind, Key, Trace};
+/// let line = r#"{"group":{"key":"airline-12","kind":"task"},"messages":[]}"#;
+/// let trace = Trace::from_json(line)?;
+/// assert_eq!(trace.group(), Some(&Group::new(Key::from("airline-12"), GroupKind::Task)));
+///
+/// let bare = Trace::from_json(r#"{"group":12,"messages":[]}"#)?;
+/// assert_eq!(bare.group().unwrap().key(), &Key::from(12));
+/// assert_eq!(bare.group().unwrap().kind(), None);
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group<'a> {
     key: Key<'a>,

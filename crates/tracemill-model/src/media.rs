@@ -6,6 +6,22 @@ use crate::fields::Fields;
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 
 /// A part that is an image, sound, video or file.
+///
+/// ```
+/// use tracemill_model::{Media, MediaKind, MediaSource, Part, Trace};
+/// let trace = Trace::from_json(
+///     r#"{"messages":[{"role":"user","content":[
+///         {"type":"image_url","image_url":{"url":"https://example.org/a.png","detail":"low"}}]}]}"#,
+/// )?;
+/// let Part::Media(image) = &trace.messages()[0].content().parts()[0] else { unreachable!() };
+/// assert_eq!(image.kind(), MediaKind::Image);
+/// assert_eq!(image.source(), &MediaSource::Url("https://example.org/a.png".into()));
+/// assert_eq!(image.extra().get("detail").unwrap().as_str(), "\"low\"");
+///
+/// let sound = Media::new(MediaKind::Audio, MediaSource::Data("AAAA".into()));
+/// assert_eq!(sound.with_media_type(Some("audio/wav".into())).media_type().unwrap(), "audio/wav");
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "`media_type` is the name of the thing")]
 pub struct Media<'a> {

@@ -62,6 +62,18 @@ impl<'a> Role<'a> {
 }
 
 /// What the model thought before it spoke.
+///
+/// ```
+/// use tracemill_model::{Reasoning, Trace};
+/// let trace = Trace::from_json(
+///     r#"{"messages":[{"role":"assistant","content":"4","reasoning_content":"2+2 is 4."},
+///         {"role":"assistant","content":"4","reasoning":[{"encrypted":"gAAA"}]}]}"#,
+/// )?;
+/// let words = trace.messages()[0].reasoning().and_then(Reasoning::as_text);
+/// assert_eq!(words.unwrap(), "2+2 is 4.");
+/// assert!(matches!(trace.messages()[1].reasoning(), Some(Reasoning::Opaque(_))));
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reasoning<'a> {

@@ -150,6 +150,20 @@ impl<'a> Score<'a> {
 }
 
 impl<'a> ScoreValue<'a> {
+    /// The number as a double has it, in the shortest spelling; `None` if it is infinite or no number.
+    ///
+    /// ```
+    /// use tracemill_model::{Score, ScoreValue};
+    /// let value = ScoreValue::from_f64(0.1).unwrap();
+    /// assert_eq!(Score::new(Some("reward".into()), value).number(), Some(0.1));
+    /// assert_eq!(ScoreValue::from_f64(f64::NAN), None);
+    /// ```
+    pub fn from_f64(value: f64) -> Option<Self> {
+        // The debug form keeps the fraction of a whole number and the exponent of a large one; both are JSON.
+        let token = value.is_finite().then(|| format!("{value:?}"))?;
+        Some(ScoreValue::Number(RawJson::from_canonical(token)))
+    }
+
     /// Reads a number, a boolean, a label, or `null` for a missing judgement.
     ///
     /// # Errors

@@ -5,6 +5,22 @@ use crate::fields::{Fields, once, two_values};
 use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
 
 /// One tool that the model was told of.
+///
+/// ```
+/// use tracemill_model::{Tool, Trace};
+/// let trace = Trace::from_json(
+///     r#"{"messages":[],"tools":[
+///         {"type":"function","function":{"name":"find","parameters":{"type":"object"},"strict":true}},
+///         {"type":"web_search"}]}"#,
+/// )?;
+/// let tools = trace.tools().unwrap();
+/// let find = tools[0].as_function().unwrap();
+/// assert_eq!(find.name(), "find");
+/// assert_eq!(find.parameters().unwrap().as_str(), r#"{"type":"object"}"#);
+/// assert_eq!(find.extra().get("strict").unwrap().as_bool(), Some(true));
+/// assert!(matches!(&tools[1], Tool::Other(raw) if raw.as_str() == r#"{"type":"web_search"}"#));
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tool<'a> {
@@ -94,6 +110,11 @@ impl<'a> Function<'a> {
     }
 }
 
+/// Whether this `type` is that of a function.
+fn is_function(kind: &RawJson<'_>) -> bool {
+    kind.is_null() || kind.as_str() == "\"function\""
+}
+
 /// A definition while it is read. Its fields may stand inside `function`, beside it, or on both levels if they agree.
 #[derive(Default)]
 struct Definition<'a> {
@@ -129,7 +150,12 @@ impl<'a> Definition<'a> {
 
     fn read_inner(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
         match key.body() {
-            "type" | "function" => {
+            "type" => {
+                let kind = cursor.raw()?;
+                self.is_odd |= !is_function(&kind);
+                Ok(())
+            }
+            "function" => {
                 self.is_odd = true;
                 cursor.skip()
             }
@@ -213,7 +239,6 @@ impl<'a> Tool<'a> {
         }
         let start = cursor.start();
         let kind = cursor.type_ahead();
-        let is_function = |kind: &RawJson<'_>| kind.is_null() || kind.as_str() == "\"function\"";
         if !kind.as_ref().is_none_or(is_function) {
             return cursor.raw().map(Tool::Other);
         }

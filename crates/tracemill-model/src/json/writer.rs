@@ -208,7 +208,7 @@ impl<'b> JsonWriter<'b> {
     }
 }
 
-/// One JSON string, composed from fragments without temporaries.
+/// One JSON string, composed from fragments without temporaries; [`end`](JsonString::end) closes it.
 ///
 /// ```
 /// use tracemill_model::{JsonWriter, RawJson, Text};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tracemill_model::{
     Arguments, Content, DecodeError, DecodeErrorKind, Limits, MediaKind, MediaSource, Part, RawJson,
-    Reasoning, Role, ScoreValue, Tool, Trace,
+    Reasoning, Role, Score, ScoreValue, Tool, Trace,
 };
 
 use crate::strategies::dice;
@@ -387,14 +387,26 @@ fn scores_of_every_shape_are_scores() {
 fn a_score_has_a_number_or_none() {
     let line = r#"{"messages":[],"scores":[{"value":0.1},{"value":true},{"value":false},{"value":"good"},{"missing":"late"},{"value":1e-400}]}"#;
     let trace = Trace::from_json(line).unwrap();
-    let numbers: Vec<_> = trace
-        .scores()
-        .iter()
-        .map(tracemill_model::Score::number)
-        .collect();
+    let numbers: Vec<_> = trace.scores().iter().map(Score::number).collect();
     assert_eq!(numbers, [Some(0.1), Some(1.0), Some(0.0), None, None, Some(0.0)]);
     assert!(matches!(trace.scores()[4].value(), ScoreValue::Missing(why) if *why == *"late"));
     assert_eq!(written(&trace), line);
+}
+
+proptest! {
+    #[test]
+    fn a_score_made_of_a_number_is_read_as_that_number(number: f64) {
+        match ScoreValue::from_f64(number) {
+            None => prop_assert!(!number.is_finite()),
+            Some(value) => {
+                let mut trace = Trace::new();
+                trace.push_score(Score::new(None, value));
+                let line = written(&trace);
+                let again = Trace::from_json(&line).unwrap();
+                prop_assert_eq!(again.scores()[0].number(), Some(number));
+            }
+        }
+    }
 }
 
 #[test]

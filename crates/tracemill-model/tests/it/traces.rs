@@ -403,7 +403,11 @@ fn shaped_part() -> Trees {
     prop_oneof![
         object(
             vec![("type", word(&["text"])), ("text", some())],
-            vec![("x", some())]
+            vec![("x", some()), ("value", some())]
+        ),
+        object(
+            vec![("type", word(&["text"])), ("value", some())],
+            vec![("text", some()), ("x", some())]
         ),
         object(
             vec![("type", kind)],

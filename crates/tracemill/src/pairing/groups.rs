@@ -1,7 +1,7 @@
 //! The second step: decide which candidates of a group pair, gather those, and encode.
 
 use tracemill_formats::{Columns, Loss, Losses, Scratch};
-use tracemill_io::{Extent, Gatherer};
+use tracemill_io::{Extent, Gathered, Gatherer};
 use tracemill_model::{Example, JsonWriter};
 use tracemill_pairs::{
     Candidate, CandidateFacts, Group, PairScratch, PromptClasses, PromptScratch, ScoredPair, SkipReason,
@@ -63,7 +63,7 @@ pub(crate) struct GroupsDone {
 
 #[derive(Debug, Default)]
 struct Buffers {
-    records: Vec<u8>,
+    gathered: Gathered,
     facts: Vec<CandidateFacts>,
     candidates: Vec<Candidate>,
     classes: PromptClasses,
@@ -135,24 +135,27 @@ impl GroupWork<'_> {
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
         let places: Vec<Place> = entries.iter().map(Entry::place).collect();
-        let mut wanted = vec![false; places.len()];
+        let mut wanted = vec![None; places.len()];
         for pair in pairs {
-            wanted[pair.chosen()] = true;
-            wanted[pair.rejected()] = true;
+            wanted[pair.chosen()] = Some(0);
+            wanted[pair.rejected()] = Some(0);
         }
-        let mut records = std::mem::take(&mut done.buffers.records);
-        records.clear();
-        let mut spans = vec![0..0; places.len()];
-        for (index, place) in places.iter().enumerate().filter(|&(index, _)| wanted[index]) {
-            let start = records.len();
-            self.gatherer.read(place.extent(), &mut records)?;
-            spans[index] = start..records.len();
+        let mut extents = Vec::new();
+        for (place, position) in places
+            .iter()
+            .zip(&mut wanted)
+            .filter(|(_, wanted)| wanted.is_some())
+        {
+            *position = Some(extents.len());
+            extents.push(place.extent());
         }
+        let mut gathered = std::mem::take(&mut done.buffers.gathered);
+        self.gatherer.gather(&extents, &mut gathered)?;
         let mut batches: Vec<Batch<'_>> = Vec::new();
-        for (index, place) in places.iter().enumerate() {
+        for (place, position) in places.iter().zip(&wanted) {
             let mut batch = Batch::new();
-            if wanted[index] {
-                self.decode(place, &records[spans[index].clone()], &mut batch)?;
+            if let &Some(position) = position {
+                self.decode(place, gathered.get(position), &mut batch)?;
             }
             batches.push(batch);
         }
@@ -169,7 +172,7 @@ impl GroupWork<'_> {
             }
         }
         drop(batches);
-        done.buffers.records = records;
+        done.buffers.gathered = gathered;
         Ok(())
     }
 

@@ -76,7 +76,7 @@ pub(crate) struct ConvertArgs {
     pub(crate) job: JobArgs,
 
     /// How many records one trace makes
-    #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Examples")]
+    #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Records")]
     pub(crate) turns: TurnsArg,
 
     /// For formats of unpaired preferences: an answer is good if its score is at least X
@@ -85,7 +85,7 @@ pub(crate) struct ConvertArgs {
         value_name = "X",
         allow_negative_numbers = true,
         conflicts_with = "turns",
-        help_heading = "Examples"
+        help_heading = "Records"
     )]
     pub(crate) label_threshold: Option<f64>,
 }
@@ -121,15 +121,15 @@ pub(crate) struct JobArgs {
     pub(crate) input: InputArgs,
 
     /// Format to write: NAME[+extension][-extension]; see `tracemill formats`
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(short, long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) to: FormatSpec,
 
     /// Where reasoning goes: auto, drop, inline or field
-    #[arg(long, value_name = "WHERE", default_value = "auto", help_heading = "Examples")]
+    #[arg(long, value_name = "WHERE", default_value = "auto", help_heading = "Records")]
     pub(crate) reasoning: ReasoningMode,
 
     /// Write identity, scores and metadata along, where the format tolerates it
-    #[arg(long, help_heading = "Examples")]
+    #[arg(long, help_heading = "Records")]
     pub(crate) metadata: bool,
 
     #[command(flatten)]

@@ -40,7 +40,7 @@ impl Failure {
         let (message, status) = match self {
             Failure::Run(error) => match error.kind() {
                 ErrorKind::ClosedPipe => return ExitCode::SUCCESS,
-                ErrorKind::Cancelled => ("interrupted; nothing was written".to_owned(), INTERRUPTED),
+                ErrorKind::Cancelled => ("interrupted; no file was written".to_owned(), INTERRUPTED),
                 ErrorKind::Config => (error.to_string(), USAGE),
                 _ => (error.to_string(), FAILED),
             },

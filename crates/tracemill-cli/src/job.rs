@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use tracemill::formats::{EncodeOptions, MetadataMode};
+use tracemill::formats::{Companion, EncodeOptions, MetadataMode};
 use tracemill::io::{Cancel, Digest, Input, Output, Overwrite, Target, Threads};
 use tracemill::model::json::Cursor;
 use tracemill::model::{Limits, Tool};
@@ -23,6 +23,7 @@ type Options = Vec<(&'static str, String)>;
 
 /// Runs a mill from and to where the arguments say. `own` are the options of the command itself.
 pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> Result<ExitCode, Failure> {
+    let companions = open_companions(mill, &args.output)?;
     let inputs = inputs(&args.input)?;
     let overwrite = overwrite(&args.output);
     // Outputs are opened before any work: that one exists already should not be found out after an hour.
@@ -48,9 +49,7 @@ pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> R
         write_report(report, command, &options, &result)?;
     }
     let ledger = result?;
-    if args.output.companions {
-        write_companions(mill, &ledger, &args.output)?;
-    }
+    write_companions(mill, &ledger, &args.output, companions)?;
     if !args.run.quiet {
         summary::print(&ledger);
     }
@@ -61,22 +60,45 @@ pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> R
     })
 }
 
-/// Writes what belongs beside the records.
-fn write_companions(mill: &Mill, ledger: &Ledger, args: &OutputArgs) -> Result<(), Failure> {
-    let Some(file) = args.output.file_name().filter(|_| args.output.as_os_str() != "-") else {
+/// Opens the files that belong beside the records, before any work; none unless they were asked for.
+fn open_companions(mill: &Mill, args: &OutputArgs) -> Result<Vec<Output>, Failure> {
+    if !args.companions {
+        return Ok(Vec::new());
+    }
+    let Some(file) = companion_of(args) else {
         return Err(Failure::Usage(
             "`--companions` needs a file to stand beside: name it with `-o`".to_owned(),
         ));
     };
-    for companion in mill.companions(&file.to_string_lossy(), ledger) {
+    let companions = mill.companions(&file, &Ledger::default());
+    let open = |companion: &Companion| {
         let path = args.output.with_file_name(companion.name());
-        let mut output = output(&path, overwrite(args), Digest::None)?;
+        output(&path, overwrite(args), Digest::None)
+    };
+    companions.iter().map(open).collect()
+}
+
+/// Writes what belongs beside the records into what was opened for it.
+fn write_companions(
+    mill: &Mill,
+    ledger: &Ledger,
+    args: &OutputArgs,
+    opened: Vec<Output>,
+) -> Result<(), Failure> {
+    let file = companion_of(args).unwrap_or_default();
+    for (mut output, companion) in opened.into_iter().zip(mill.companions(&file, ledger)) {
         output
             .append(companion.contents().as_bytes())
             .map_err(Error::from)?;
         output.commit().map_err(Error::from)?;
     }
     Ok(())
+}
+
+/// The name of the file that companions stand beside; standard output has none.
+fn companion_of(args: &OutputArgs) -> Option<String> {
+    let name = args.output.file_name().filter(|name| *name != "-")?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 /// Writes the account, also of a run that failed.

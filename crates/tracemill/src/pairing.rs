@@ -27,6 +27,7 @@ use crate::error::Error;
 /// let mill = Mill::builder().format("trl-preference")?.pairing(Pairing::new(options)).build()?;
 /// let Encoded { bytes, ledger, .. } = mill.collect([Input::bytes("candidates.jsonl", candidates)])?;
 /// assert_eq!((ledger.groups.paired, ledger.pairs.written), (1, 1));
+/// assert!(ledger.balances());
 /// let pair = r#"{"prompt":[{"role":"user","content":"2+2?"}],"chosen":[{"role":"assistant","content":"4"}],"rejected":[{"role":"assistant","content":"5"}]}"#;
 /// assert_eq!(String::from_utf8(bytes)?, format!("{pair}\n"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -77,10 +77,10 @@ impl FileRule {
         } = facts;
         match *self {
             FileRule::AtLeast(_, least) if *records < least => Some(format!(
-                "the file has {records} records, and at least {least} are wanted"
+                "the file has {records} readable records, and at least {least} are wanted"
             )),
             FileRule::AtMost(_, most) if *records > most => Some(format!(
-                "the file has {records} records, and at most {most} are taken"
+                "the file has {records} readable records, and at most {most} are taken"
             )),
             FileRule::Bytes(_, most) if *bytes > most => Some(format!(
                 "the records have {bytes} bytes, and at most {most} are taken"
@@ -120,7 +120,7 @@ mod tests {
         first.add(&rules, &record(r#"{"margin":1}"#), 5);
         assert_eq!(
             broken(&first),
-            ["the file has 1 records, and at least 3 are wanted"]
+            ["the file has 1 readable records, and at least 3 are wanted"]
         );
         second.add(&rules, &record("{}"), 5);
         first.merge(&second);
@@ -128,8 +128,8 @@ mod tests {
         assert_eq!(
             broken(&first),
             [
-                "the file has 2 records, and at least 3 are wanted",
-                "the file has 2 records, and at most 1 are taken",
+                "the file has 2 readable records, and at least 3 are wanted",
+                "the file has 2 readable records, and at most 1 are taken",
                 "the records have 10 bytes, and at most 9 are taken",
                 "`margin` stands in 1 of 2 records",
             ]

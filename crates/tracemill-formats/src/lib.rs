@@ -59,6 +59,8 @@
 
 mod anthropic;
 mod axolotl_preference;
+mod bedrock_claude;
+mod bedrock_converse;
 mod capability;
 mod check;
 mod companion;

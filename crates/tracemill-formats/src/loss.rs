@@ -231,11 +231,13 @@ pub enum Omission {
     Fields,
     /// Fields of messages, parts and calls that the trace does not name.
     MessageFields,
+    /// The schema of the answer: the tool that takes the answer is declared to take any object.
+    OutputSchema,
 }
 
 impl Omission {
     /// Every omission, in the order of the ledger.
-    pub const ALL: [Omission; 8] = [
+    pub const ALL: [Omission; 9] = [
         Omission::Id,
         Omission::Group,
         Omission::Scores,
@@ -244,6 +246,7 @@ impl Omission {
         Omission::Metadata,
         Omission::Fields,
         Omission::MessageFields,
+        Omission::OutputSchema,
     ];
 
     /// The stable code under which the ledger counts.
@@ -257,6 +260,7 @@ impl Omission {
             Omission::Metadata => "metadata",
             Omission::Fields => "fields",
             Omission::MessageFields => "message-fields",
+            Omission::OutputSchema => "output-schema",
         }
     }
 }

@@ -113,7 +113,7 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
         }
     }
     match encoder.name() {
-        "openai" => check_openai(&value),
+        "openai" | "together" | "fireworks" | "mistral" => check_openai(&value),
         "hf" => check_hf(&value, scratch.losses.is_empty()),
         "sharegpt" => check_sharegpt(&value),
         "tracemill" => check_canonical(record),

@@ -5,6 +5,7 @@
 
 pub(crate) mod account;
 pub(crate) mod arguments;
+pub(crate) mod chat;
 pub(crate) mod dataset_info;
 pub(crate) mod decimal;
 pub(crate) mod ids;

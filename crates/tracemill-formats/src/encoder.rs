@@ -59,6 +59,8 @@ pub struct Scratch {
     pub(crate) ids: CallIds,
     /// Ids of nine letters and digits.
     pub(crate) nine: NineIds,
+    /// For looking into an answer that should be an object.
+    pub(crate) answer: EmbeddedJson,
     /// For looking into a schema that is given as text.
     pub(crate) schema: EmbeddedJson,
     /// Pairs of a ranking, with their differences.

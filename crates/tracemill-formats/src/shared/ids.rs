@@ -149,6 +149,22 @@ pub(crate) fn nine(seed: &str, place: usize) -> Result<Nine, EncodeError> {
     Ok(id)
 }
 
+/// An id for one more call than a conversation has, which none of them has.
+pub(crate) fn unused(messages: &[Message<'_>]) -> Result<Nine, EncodeError> {
+    let calls = || messages.iter().flat_map(Message::tool_calls);
+    let mut place = calls().count();
+    loop {
+        let id = nine("", place)?;
+        if calls()
+            .filter_map(|call| recorded(call.id()?))
+            .all(|taken| taken != id)
+        {
+            return Ok(id);
+        }
+        place += 1;
+    }
+}
+
 /// FNV-1a, 64 bits.
 fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

@@ -3,9 +3,9 @@
 use tracemill_model::{JsonWriter, Preference};
 
 use crate::encoder::{EncodeError, Scratch};
-use crate::hf::Turns;
 use crate::shared::pair::{self, Passage, REJECTED};
 use crate::shared::reasoning::Placement;
+use crate::shared::templates::{STYLE, Turns};
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
 
@@ -62,6 +62,7 @@ fn elements(
     } = scratch;
     links.compute(messages);
     let mut turns = Turns {
+        style: &STYLE,
         reasoning,
         messages,
         trained: Trained::From(match part {

@@ -15,6 +15,7 @@ pub(crate) mod metadata;
 pub(crate) mod pair;
 pub(crate) mod plain;
 pub(crate) mod reasoning;
+pub(crate) mod templates;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod text;

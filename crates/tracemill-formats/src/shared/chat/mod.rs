@@ -10,7 +10,7 @@ mod turns;
 
 use tracemill_model::{Example, Function, JsonWriter, Media, MediaSource, Shape, Trace};
 
-pub(crate) use answer::{Answer, OUTPUT_SCHEMA, RESPONSE_TOOL};
+pub(crate) use answer::{Answer, OUTPUT_SCHEMA, RESPONSE_TOOL, Response, list as response_tools};
 pub(crate) use turns::Turns;
 
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};

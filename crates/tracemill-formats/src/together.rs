@@ -159,7 +159,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     findings.only_keys(record, &["messages", "tools"], &KEYS);
     findings.member(record, "messages", |findings, list| CHAT.check(list, findings));
     findings.member_if_any(record, "tools", |findings, tools| {
-        check::tools(tools, None, findings)
+        check::tools(tools, None, findings);
     });
 }
 

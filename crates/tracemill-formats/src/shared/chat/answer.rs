@@ -184,16 +184,13 @@ pub(crate) fn list(
     w.key("function").begin_object();
     w.key("name").str(RESPONSE_TOOL);
     w.key("parameters");
-    match schema_of(trace, schema) {
-        Some(schema) => {
-            w.raw(&schema);
-        }
-        None => {
-            losses.omit(Omission::OutputSchema);
-            w.begin_object();
-            w.key("type").str("object");
-            w.end_object();
-        }
+    if let Some(schema) = schema_of(trace, schema) {
+        w.raw(&schema);
+    } else {
+        losses.omit(Omission::OutputSchema);
+        w.begin_object();
+        w.key("type").str("object");
+        w.end_object();
     }
     w.end_object();
     w.end_object();

@@ -133,6 +133,8 @@ pub(crate) enum System {
     First,
     /// Not behind an assistant turn or a result.
     BeforeAnswers,
+    /// Nowhere: they are the developer's.
+    AsDeveloper,
 }
 
 /// What ids look like.

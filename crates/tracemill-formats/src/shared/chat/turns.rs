@@ -167,6 +167,10 @@ impl<'r> Turns<'r> {
         w: &mut JsonWriter<'_>,
     ) -> Result<(), EncodeError> {
         let fits = match self.dialect.system {
+            System::AsDeveloper => {
+                self.losses.note(Loss::SystemMessage, index);
+                return self.speaker(Side::Developer, index, message, w);
+            }
             System::Anywhere => true,
             System::First => matches!(self.last, None | Some(Side::System)),
             System::BeforeAnswers => !matches!(self.last, Some(Side::Assistant | Side::Tool)),

@@ -6,11 +6,11 @@
 //! identity and scores stand under `metadata` if asked for.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape, Span};
+use tracemill_model::{Example, JsonWriter, RawJson, Role, Shape, Span};
 
 use crate::capability::{Capability, Feature};
-use crate::check::Findings;
-use crate::encoder::{EncodeError, Encoder, Scratch};
+use crate::check::{Chat, Demand, Findings};
+use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::hf;
 use crate::loss::Loss;
 use crate::options::{EncodeOptions, MetadataMode};
@@ -69,6 +69,7 @@ pub(crate) const FORMAT: Format = Format {
         hf::ARGUMENTS,
         hf::RESULT_NAME,
         COLUMN,
+        LAST,
         TEXT_PROMPT,
         TOOLS,
         hf::SCHEMAS,
@@ -83,8 +84,15 @@ const TEXT: &str = "text";
 const TRL: &str = "trl 1.16.0, data_utils.py and docs/source/dataset_formats.md";
 
 const COLUMN: Rule = Rule::new("prompt", "`prompt` holds a message", TRL);
+const LAST: Rule = Rule::new(
+    "last",
+    "the last message of the prompt is not the system's",
+    "trl 1.16.0, data_utils.py, apply_chat_template",
+);
 const TEXT_PROMPT: Rule = Rule::new("text", "with `+text`: `prompt` is text", TRL);
 const TOOLS: Rule = Rule::new("tools", "`tools` is a list of definitions, or its JSON text", TRL);
+
+const LAST_ROLE: Chat = Chat(&[Demand::Last(LAST, &["user", "assistant", "tool"])]);
 
 fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
@@ -100,6 +108,7 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
         } else {
             hf::CHAT.check(prompt, findings);
             hf::OBJECTS.more(prompt, findings);
+            LAST_ROLE.more(prompt, findings);
         }
     });
     findings.member_if_any(record, "tools", |findings, tools| {
@@ -152,6 +161,13 @@ impl Encoder for Prompts {
         let trace = conversation.trace();
         account::trace(trace, self.metadata, &[], &mut scratch.losses);
         let end = shared::prompt_end(&conversation, &mut scratch.losses)?;
+        if matches!(
+            conversation.messages()[end - 1].role(),
+            Role::System | Role::Developer
+        ) {
+            let text = "the prompt ends with a system message, on which TRL raises";
+            return Err(EncodeError::at(end - 1, EncodeErrorKind::Order, text));
+        }
         let rest = Span::new(trace, end..conversation.messages().len());
         let prompt = Passage::prompt(Span::new(trace, 0..end), rest);
         let mut w = JsonWriter::new(out);

@@ -123,7 +123,7 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
         "openai-rft" => assert_ends_with_user(&value),
         "alpaca" | "fastchat" | "ms-swift" => {}
         "hf" | "axolotl" | "trl-prompt-completion" | "trl-prompt-only" => {
-            check_hf(&value, scratch.losses.is_empty())
+            check_hf(&value, scratch.losses.is_empty());
         }
         "sharegpt" => check_sharegpt(&value),
         "tracemill" => check_canonical(record),

@@ -10,7 +10,7 @@ use tracemill_model::{JsonString, JsonWriter, Message, Role, Trace};
 use crate::encoder::{EncodeError, EncodeErrorKind};
 use crate::loss::{Loss, Losses};
 use crate::shared::account::{self, Carried};
-use crate::shared::reasoning::{self, Placement};
+use crate::shared::reasoning::Placement;
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
 use crate::shared::{plain, text, tools};
@@ -137,6 +137,7 @@ impl<'r> Exchanges<'r> {
 
     /// Appends the texts of a turn, after its reasoning.
     pub(crate) fn texts(&mut self, run: &Run, s: &mut JsonString<'_, '_>) -> Result<(), EncodeError> {
+        self.thoughts(run, s)?;
         let mut first = true;
         for index in run.range.clone() {
             let message = &self.messages[index];
@@ -146,19 +147,31 @@ impl<'r> Exchanges<'r> {
             if index > run.range.start {
                 self.losses.note(Loss::MergedTurns, index);
             }
-            let thoughts = match run.side {
-                Side::Assistant => self.reasoning.words(message, index, self.losses)?,
-                Side::Human => None,
-            };
-            let silent = thoughts.is_none() && text::is_empty(message.content());
+            let silent = text::is_empty(message.content());
             if !first && !silent {
                 s.push("\n\n");
             }
-            if let Some(thoughts) = thoughts {
-                reasoning::think(thoughts, s);
-            }
             text::append(message.content(), index, s, self.losses);
             first &= silent;
+        }
+        Ok(())
+    }
+
+    /// Appends the reasoning of a turn of the assistant in one block.
+    fn thoughts(&mut self, run: &Run, s: &mut JsonString<'_, '_>) -> Result<(), EncodeError> {
+        let mut any = false;
+        for index in run.range.clone() {
+            let message = &self.messages[index];
+            if run.side == Side::Human || side_of(message) != Some(run.side) {
+                continue;
+            }
+            if let Some(words) = self.reasoning.words(message, index, self.losses)? {
+                s.push(if any { "\n\n" } else { "<think>\n" }).text(words);
+                any = true;
+            }
+        }
+        if any {
+            s.push("\n</think>\n\n");
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::json::Text;
 
 /// The keys of the objects that are open, those of the innermost last.
 #[derive(Debug, Default)]
-pub(in crate::json) struct Keys(Vec<Key>);
+pub(super) struct Keys(Vec<Key>);
 
 /// A key by its beginning and its place.
 #[derive(Clone, Copy, Debug)]

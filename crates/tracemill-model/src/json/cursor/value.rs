@@ -101,7 +101,7 @@ impl<'a> Cursor<'a> {
         if self.closes(b'}') {
             return Ok(());
         }
-        let first = self.keys.len();
+        let first = self.buffers.keys.len();
         loop {
             let start = self.at + 1;
             let key = self.key()?;

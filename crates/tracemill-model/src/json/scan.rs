@@ -1,7 +1,7 @@
 //! Finding the bytes inside a string that matter: quotes, backslashes and control characters.
 
 /// As many bytes are looked at together, in an ordinary register.
-const LANE: usize = 8;
+pub(super) const LANE: usize = 8;
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -40,9 +40,20 @@ fn special_mask(lane: u64) -> u64 {
     (quote_or_control | backslash) & !lane & HIGH
 }
 
+/// A mask of the highest bit of each byte that is a quote or a backslash.
+#[inline]
+pub(super) fn quote_or_backslash(lane: u64) -> u64 {
+    // The sum reaches the highest bit of a byte unless its lower seven bits are zero.
+    let differs = |byte: u64| {
+        let difference = lane ^ (LOW * byte);
+        ((difference & !HIGH) + !HIGH) | difference
+    };
+    !(differs(0x22) & differs(0x5c)) & HIGH
+}
+
 /// The index of the first byte in a mask.
 #[inline]
-fn first(mask: u64) -> usize {
+pub(super) fn first(mask: u64) -> usize {
     (mask.trailing_zeros() / u8::BITS) as usize
 }
 
@@ -71,6 +82,18 @@ mod tests {
                 for at in 0..=41 {
                     check(&bytes, at);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_and_backslashes_are_marked_among_any_neighbours() {
+        for byte in 0..=255u8 {
+            for neighbour in 0..=255u8 {
+                let lane = [neighbour, byte, neighbour, b'"', byte, byte, b'\\', neighbour];
+                let marks = quote_or_backslash(u64::from_le_bytes(lane)).to_le_bytes();
+                let wanted = lane.map(|byte| if matches!(byte, b'"' | b'\\') { 0x80 } else { 0 });
+                assert_eq!(marks, wanted, "{lane:x?}");
             }
         }
     }

@@ -18,7 +18,7 @@ const STRETCH: usize = 128 * BLOCK;
 /// One pass over a stretch of text sets a bit for each stop, at about one instruction a byte and without a branch that
 /// depends on the text: searching string by string costs three times as much, most of it for branches that nobody can foresee.
 /// What stands outside of strings is looked at in vain, but that is little.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Stops {
     /// One bit for each byte of the stretch, the lowest for the first.
     masks: Vec<u64>,
@@ -26,31 +26,21 @@ pub(super) struct Stops {
     start: usize,
     /// How many bytes of it are known.
     known: usize,
-    ascii: bool,
-}
-
-impl Default for Stops {
-    fn default() -> Self {
-        Stops {
-            masks: Vec::new(),
-            start: 0,
-            known: 0,
-            ascii: true,
-        }
-    }
+    separators: bool,
 }
 
 impl Stops {
     /// Forgets the text, keeping the buffer.
     pub(super) fn clear(&mut self) {
         self.known = 0;
-        self.ascii = true;
+        self.separators = false;
     }
 
-    /// Whether all that was looked at is ASCII.
+    /// Whether there may be, in all that was looked at, one of the characters that the canonical form escapes and JSON
+    /// does not.
     #[inline]
-    pub(super) fn ascii(&self) -> bool {
-        self.ascii
+    pub(super) fn separators(&self) -> bool {
+        self.separators
     }
 
     /// The offset of the first stop at or after `from`, which must not stand inside an escape; the length of `bytes`
@@ -102,7 +92,7 @@ impl Stops {
         let rest = bytes.get(from..).unwrap_or_default();
         let stretch = &rest[..rest.len().min(STRETCH)];
         let (blocks, tail) = stretch.as_chunks::<BLOCK>();
-        let mut state = State::default();
+        let mut state = State::behind(&bytes[..from]);
         self.masks.clear();
         self.masks.resize(stretch.len().div_ceil(BLOCK), 0);
         let (whole, last) = self.masks.split_at_mut(blocks.len());
@@ -116,7 +106,7 @@ impl Stops {
         self.start = from;
         // A backslash at the very end is left to the next stretch, together with what it escapes.
         self.known = stretch.len() - usize::from(tail.is_empty() && state.escapes_next == 1);
-        self.ascii &= state.seen < 0x80;
+        self.separators |= state.separators;
     }
 }
 
@@ -125,11 +115,21 @@ impl Stops {
 struct State {
     /// 1 if a backslash escapes the first byte of the next block.
     escapes_next: u64,
-    /// All bytes so far, one over the other.
-    seen: u8,
+    /// The last byte, if it is not ASCII.
+    last: u8,
+    /// Whether a separator may have been among the blocks.
+    separators: bool,
 }
 
 impl State {
+    /// The state behind these bytes, which do not end in a backslash that escapes what follows.
+    fn behind(bytes: &[u8]) -> Self {
+        State {
+            last: bytes.last().copied().unwrap_or_default(),
+            ..State::default()
+        }
+    }
+
     /// Which bytes of the next block a backslash escapes.
     ///
     /// A backslash escapes what follows it unless it is escaped itself. Subtracting the backslashes from the odd
@@ -144,6 +144,22 @@ impl State {
         self.escapes_next = (ends & backslashes) >> 63;
         escaped
     }
+
+    /// Whether a separator may end in the next block, which is not all ASCII: U+0085 is C2 85, and U+2028 and U+2029 are
+    /// E2 80 A8 and E2 80 A9, of which the last two bytes are looked for.
+    #[inline]
+    fn separator(&self, bytes: &Separating) -> bool {
+        let behind = |bits: u64, byte: u8| bits << 1 | u64::from(self.last == byte);
+        (behind(bytes.c2, 0xc2) & bytes.x85) | (behind(bytes.x80, 0x80) & bytes.a8_a9) != 0
+    }
+}
+
+/// Where the bytes stand that separators are made of.
+struct Separating {
+    c2: u64,
+    x85: u64,
+    x80: u64,
+    a8_a9: u64,
 }
 
 /// Puts the stops of each block into its mask.
@@ -196,12 +212,13 @@ mod tests {
         let wanted = plainly(bytes);
         let (portable, portable_state) = from_masks(portable::find, bytes);
         assert_eq!(portable, wanted, "{bytes:x?}");
-        let seen = bytes.iter().fold(0, |seen, &byte| seen | byte);
-        assert_eq!(portable_state.seen & 0x80, seen & 0x80, "{bytes:x?}");
+        let separators = bytes
+            .windows(2)
+            .any(|two| matches!(two, [0xc2, 0x85] | [0x80, 0xa8 | 0xa9]));
+        assert_eq!(portable_state.separators, separators, "{bytes:x?}");
         let (fast, fast_state) = from_masks(super::find, bytes);
         assert_eq!(fast, wanted, "{bytes:x?}");
-        assert_eq!(fast_state.seen & 0x80, seen & 0x80, "{bytes:x?}");
-        assert_eq!(fast_state.escapes_next, portable_state.escapes_next, "{bytes:x?}");
+        assert_eq!(fast_state, portable_state, "{bytes:x?}");
     }
 
     /// Asking for one stop after the other, as the cursor does, gives all of them.
@@ -218,8 +235,11 @@ mod tests {
         }
         assert_eq!(found, plainly(bytes), "{bytes:x?}");
         assert_eq!(stops.next(bytes, bytes.len()), bytes.len());
-        let looked_at_all = stops.start + stops.known >= bytes.len();
-        assert!(!looked_at_all || stops.ascii() == bytes.is_ascii());
+        let separators = ["\u{85}", "\u{2028}", "\u{2029}"];
+        let held = separators
+            .iter()
+            .any(|raw| bytes.windows(raw.len()).any(|bytes| bytes == raw.as_bytes()));
+        assert!(stops.separators() || !held, "{bytes:x?}");
     }
 
     #[test]
@@ -261,6 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn separators_are_suspected_wherever_they_stand() {
+        for separator in ["\u{85}", "\u{2028}", "\u{2029}"] {
+            for place in (0..200).chain(STRETCH - 4..STRETCH + 4) {
+                let text = format!("{}{separator}é…\"", "a".repeat(place));
+                let mut stops = Stops::default();
+                assert_eq!(stops.next(text.as_bytes(), 0), text.len() - 1);
+                assert!(stops.separators(), "{place}");
+                let other = text.replace(separator, "…é ™\u{2027}\u{a0}\u{86}");
+                let mut stops = Stops::default();
+                assert_eq!(stops.next(other.as_bytes(), 0), other.len() - 1);
+                assert!(!stops.separators(), "{place}");
+            }
+        }
+    }
+
+    #[test]
     fn going_back_finds_the_same_again() {
         let bytes = br#"{"type":"a\u0041b","#.repeat(STRETCH / 8);
         let mut stops = Stops::default();
@@ -275,6 +311,7 @@ mod tests {
         let byte = prop_oneof![
             4 => prop::sample::select(br#"\\\\\"nrtbfu/"#.to_vec()),
             2 => any::<u8>(),
+            2 => prop::sample::select(b"\xc2\x85\xe2\x80\xa8\xa9".to_vec()),
             1 => Just(b'a'),
         ];
         proptest::collection::vec(byte, 0..6 * BLOCK)

@@ -14,7 +14,7 @@ impl<'a> Cursor<'a> {
         let bytes = self.text.as_bytes();
         let stop = self.next_stop(start);
         let closed = bytes.get(stop) == Some(&b'"');
-        if closed && (self.buffers.stops.ascii() || !self.separators.within(self.text, start, stop)) {
+        if closed && !self.holds_separator(start, stop) {
             self.at = stop + 1;
             return Ok(Text::from_canonical(&self.text[start..stop]));
         }
@@ -24,6 +24,13 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn next_stop(&mut self, from: usize) -> usize {
         self.buffers.stops.next(self.text.as_bytes(), from)
+    }
+
+    /// Whether a character that the canonical form escapes and JSON does not stands in a string, the stops of which
+    /// were found.
+    #[inline]
+    fn holds_separator(&mut self, start: usize, end: usize) -> bool {
+        self.buffers.stops.separators() && self.separators.within(self.text, start, end)
     }
 
     /// Consumes a string that has to be looked at more closely: other escapes, separators, errors.
@@ -56,13 +63,11 @@ impl<'a> Cursor<'a> {
             respelled.push_str(rest);
             Cow::Owned(respelled)
         };
-        Ok(Text::from_canonical(
-            if self.separators.within(self.text, start, stop) {
-                Cow::Owned(canonical::escape_separators(&body))
-            } else {
-                body
-            },
-        ))
+        Ok(Text::from_canonical(if self.holds_separator(start, stop) {
+            Cow::Owned(canonical::escape_separators(&body))
+        } else {
+            body
+        }))
     }
 
     /// The offset of the backslash that escapes the byte at `stop`, in a string of which the part before `start` is
@@ -147,8 +152,7 @@ impl<'a> Cursor<'a> {
 
 /// Where the next character is that the canonical form escapes and JSON does not.
 ///
-/// Looked for when the first string beyond ASCII is met: one search over the rest of the text, nearly always in vain,
-/// is cheaper than one for each string.
+/// Looked for when there may be one: one search over the rest of the text is cheaper than one for each string.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Separators {
     next: usize,

@@ -11,7 +11,7 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_xor_si256,
 };
 
-use super::{BLOCK, State};
+use super::{BLOCK, Separating, State};
 
 /// Puts the stops of each block into its mask, if the processor can; says whether it did.
 #[inline]
@@ -30,17 +30,31 @@ pub(super) fn find(blocks: &[[u8; BLOCK]], state: &mut State, masks: &mut [u64])
 
 #[target_feature(enable = "avx2")]
 fn find_with_avx2(blocks: &[[u8; BLOCK]], state: &mut State, masks: &mut [u64]) {
-    let mut seen = _mm256_setzero_si256();
     for (mask, block) in masks.iter_mut().zip(blocks) {
         let (low, high) = halves(block);
-        seen = _mm256_or_si256(seen, _mm256_or_si256(low, high));
         let escaped = state.escaped(bits(is(b'\\', low), is(b'\\', high)));
         let ends = bits(is_end(low), is_end(high));
         let odd = bits(is_long(low), is_long(high));
         *mask = (ends & !escaped) | (odd & escaped);
+        if _mm256_movemask_epi8(_mm256_or_si256(low, high)) != 0 {
+            state.separators |= state.separator(&separating(low, high));
+        }
+        state.last = block[BLOCK - 1];
     }
-    if _mm256_movemask_epi8(seen) != 0 {
-        state.seen |= 0x80;
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn separating(low: __m256i, high: __m256i) -> Separating {
+    let pair = _mm256_set1_epi8(!1);
+    Separating {
+        c2: bits(is(0xc2, low), is(0xc2, high)),
+        x85: bits(is(0x85, low), is(0x85, high)),
+        x80: bits(is(0x80, low), is(0x80, high)),
+        a8_a9: bits(
+            is(0xa8, _mm256_and_si256(low, pair)),
+            is(0xa8, _mm256_and_si256(high, pair)),
+        ),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finding stops on any machine.
 
-use super::{BLOCK, State};
+use super::{BLOCK, Separating, State};
 
 /// Puts the stops of each block into its mask.
 pub(super) fn find(blocks: &[[u8; BLOCK]], state: &mut State, masks: &mut [u64]) {
@@ -9,7 +9,20 @@ pub(super) fn find(blocks: &[[u8; BLOCK]], state: &mut State, masks: &mut [u64])
         // Flipping one bit puts the quote just above the control characters, so that one comparison finds both.
         let ends = bits(block, |byte| byte ^ 2 <= b' ');
         *mask = (ends & !escaped) | odd(block, escaped);
-        state.seen = block.iter().fold(state.seen, |seen, &byte| seen | byte);
+        if !block.is_ascii() {
+            state.separators |= state.separator(&separating(block));
+        }
+        state.last = block[BLOCK - 1];
+    }
+}
+
+#[cold]
+fn separating(block: &[u8; BLOCK]) -> Separating {
+    Separating {
+        c2: bits(block, |byte| byte == 0xc2),
+        x85: bits(block, |byte| byte == 0x85),
+        x80: bits(block, |byte| byte == 0x80),
+        a8_a9: bits(block, |byte| byte & 0xfe == 0xa8),
     }
 }
 

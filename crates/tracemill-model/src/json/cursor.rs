@@ -5,7 +5,7 @@ mod keys;
 mod string;
 mod value;
 
-use self::keys::Keys;
+use self::keys::{Keys, Level};
 use self::string::Separators;
 use super::stops::Stops;
 use super::{RawJson, Text};
@@ -124,7 +124,7 @@ impl<'a> Cursor<'a> {
 
     /// The buffers, for the next cursor.
     pub(super) fn into_buffers(mut self) -> Buffers {
-        self.buffers.keys.truncate(0);
+        self.buffers.keys.clear();
         self.buffers.stops.clear();
         self.buffers
     }
@@ -194,7 +194,7 @@ impl<'a> Cursor<'a> {
         if self.closes(b'}') {
             return Ok(());
         }
-        let first = self.buffers.keys.len();
+        let level = self.buffers.keys.open();
         loop {
             self.space();
             let key = self.key()?;
@@ -205,7 +205,7 @@ impl<'a> Cursor<'a> {
             }
             self.space();
             if !self.another(b'}')? {
-                return self.close_keys(first);
+                return self.close_keys(level);
             }
         }
     }
@@ -350,7 +350,7 @@ impl<'a> Cursor<'a> {
         Mark {
             at: self.at,
             depth: self.depth,
-            keys: self.buffers.keys.len(),
+            keys: self.buffers.keys.level(),
             separators: self.separators,
         }
     }
@@ -359,7 +359,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.at = mark.at;
         self.depth = mark.depth;
-        self.buffers.keys.truncate(mark.keys);
+        self.buffers.keys.rewind(mark.keys);
         self.separators = mark.separators;
     }
 }
@@ -375,6 +375,6 @@ fn room(left: usize, passed: usize) -> String {
 pub(crate) struct Mark {
     at: usize,
     depth: u16,
-    keys: usize,
+    keys: Level,
     separators: Separators,
 }

@@ -1,6 +1,7 @@
 //! The tokens between strings: white space, brackets, words and numbers.
 
-use super::{Cursor, Result, keys};
+use super::keys::{self, Level};
+use super::{Cursor, Result};
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
 use crate::json::Text;
 
@@ -100,10 +101,10 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Ends an object whose keys begin at `first`: none of them may stand there twice.
+    /// Ends the object that began with `level`: none of its keys may stand there twice.
     #[inline]
-    pub(super) fn close_keys(&mut self, first: usize) -> Result<()> {
-        match self.buffers.keys.close(self.text, first) {
+    pub(super) fn close_keys(&mut self, level: Level) -> Result<()> {
+        match self.buffers.keys.close(self.text, level) {
             None => Ok(()),
             Some(second) => {
                 let error = DecodeError::new(DecodeErrorKind::DuplicateKey, second - 1, TWICE);

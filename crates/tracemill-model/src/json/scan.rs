@@ -1,7 +1,7 @@
 //! Finding the bytes inside a string that matter: quotes, backslashes and control characters.
 
 /// As many bytes are looked at together, in an ordinary register.
-const LANE: usize = 8;
+pub(super) const LANE: usize = 8;
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -40,28 +40,9 @@ fn special_mask(lane: u64) -> u64 {
     (quote_or_control | backslash) & !lane & HIGH
 }
 
-/// As many bytes are marked together.
-pub(super) const BLOCK: usize = 64;
-
-/// One bit for each byte of a block, which may be a shorter one, that is a quote or a backslash; the lowest for the first.
-#[inline]
-pub(super) fn quotes_and_backslashes(block: &[u8]) -> u64 {
-    /// Multiplying by it moves the lowest bits of eight bytes side by side into the highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (lanes, tail) = block.as_chunks();
-    let mut last = [0; LANE];
-    last[..tail.len()].copy_from_slice(tail);
-    let mut marks = 0;
-    for (lane, shift) in lanes.iter().chain([&last]).zip((0..64).step_by(LANE)) {
-        let lane = quote_or_backslash(u64::from_le_bytes(*lane)) >> 7;
-        marks |= (lane.wrapping_mul(GATHER) >> 56) << shift;
-    }
-    marks
-}
-
 /// A mask of the highest bit of each byte that is a quote or a backslash.
 #[inline]
-fn quote_or_backslash(lane: u64) -> u64 {
+pub(super) fn quote_or_backslash(lane: u64) -> u64 {
     // The sum reaches the highest bit of a byte unless its lower seven bits are zero.
     let differs = |byte: u64| {
         let difference = lane ^ (LOW * byte);
@@ -92,7 +73,7 @@ pub(super) fn is_short_word(text: &[u8]) -> bool {
 
 /// The index of the first byte in a mask.
 #[inline]
-fn first(mask: u64) -> usize {
+pub(super) fn first(mask: u64) -> usize {
     (mask.trailing_zeros() / u8::BITS) as usize
 }
 
@@ -126,17 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_backslashes_are_marked_in_blocks_of_any_length() {
+    fn quotes_and_backslashes_are_marked_among_any_neighbours() {
         for byte in 0..=255u8 {
-            for length in 0..=BLOCK {
-                let mut block = vec![byte.wrapping_add(1); length];
-                block.iter_mut().step_by(3).for_each(|other| *other = byte);
-                let is_marked = |byte: u8| u64::from(byte == b'"' || byte == b'\\');
-                let wanted = block
-                    .iter()
-                    .rev()
-                    .fold(0, |marks, &byte| marks << 1 | is_marked(byte));
-                assert_eq!(quotes_and_backslashes(&block), wanted, "{block:x?}");
+            for neighbour in 0..=255u8 {
+                let lane = [neighbour, byte, neighbour, b'"', byte, byte, b'\\', neighbour];
+                let marks = quote_or_backslash(u64::from_le_bytes(lane)).to_le_bytes();
+                let wanted = lane.map(|byte| if matches!(byte, b'"' | b'\\') { 0x80 } else { 0 });
+                assert_eq!(marks, wanted, "{lane:x?}");
             }
         }
     }

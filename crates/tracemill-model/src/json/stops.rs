@@ -43,18 +43,26 @@ impl Stops {
         self.separators
     }
 
+    /// The offset of the first stop at or after `from`, which must not stand inside an escape, if that is in the same
+    /// block and known; so it is for most strings, which are short.
+    #[inline]
+    pub(super) fn near(&self, from: usize) -> Option<usize> {
+        let offset = from.wrapping_sub(self.start);
+        if offset >= self.known {
+            return None;
+        }
+        let mask = self.masks.get(offset / BLOCK)? >> (offset % BLOCK);
+        (mask != 0).then(|| from + mask.trailing_zeros() as usize)
+    }
+
     /// The offset of the first stop at or after `from`, which must not stand inside an escape; the length of `bytes`
     /// if there is none.
     #[inline]
     pub(super) fn next(&mut self, bytes: &[u8], from: usize) -> usize {
-        let offset = from.wrapping_sub(self.start);
-        if offset < self.known {
-            let mask = self.masks[offset / BLOCK] >> (offset % BLOCK);
-            if mask != 0 {
-                return from + mask.trailing_zeros() as usize;
-            }
+        match self.near(from) {
+            Some(stop) => stop,
+            None => self.next_beyond(bytes, from),
         }
-        self.next_beyond(bytes, from)
     }
 
     /// The first stop behind the block in which `from` stands.

@@ -299,42 +299,39 @@ fn push_number(number: u64, out: &mut Vec<u8>) {
 /// Canonical JSON holds no control characters and none of the three separators, so only quotes and backslashes need
 /// an escape when it goes into a string.
 ///
-/// What stands between two of them is copied sixteen bytes at a time, needed or not: there are few between most, and so
-/// nothing branches on how many. Which bytes they are is found for eight lanes at once, for the same reason.
+/// JSON holds one of them in every other lane. So each lane is written whole, and what stands behind one of them once
+/// more, a byte further on: that has no branch but the one on how many there are.
 fn escape_canonical(json: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    out.resize(start + 2 * json.len() + RUN, 0);
+    out.resize(start + 2 * json.len() + scan::LANE, 0);
     let room = &mut out[start..];
-    let (mut copied, mut end) = (0, 0);
-    for (block, from) in json.chunks(scan::BLOCK).zip((0..).step_by(scan::BLOCK)) {
-        let mut marks = scan::quotes_and_backslashes(block);
+    let mut end = 0;
+    let (lanes, tail) = json.as_chunks();
+    for &bytes in lanes {
+        let lane = u64::from_le_bytes(bytes);
+        let mut marks = scan::quote_or_backslash(lane);
+        put_lane(room, end, lane);
         while marks != 0 {
-            let at = from + marks.trailing_zeros() as usize;
-            end = put_run(json, copied..at, room, end);
-            room[end] = b'\\';
-            (copied, end) = (at, end + 1);
+            let index = scan::first(marks);
+            room[end + index] = b'\\';
+            end += 1;
+            put_lane(room, end + index, lane >> (index * 8));
             marks &= marks - 1;
         }
+        end += scan::LANE;
     }
-    end = put_run(json, copied..json.len(), room, end);
+    for &byte in tail {
+        if matches!(byte, b'"' | b'\\') {
+            room[end] = b'\\';
+            end += 1;
+        }
+        room[end] = byte;
+        end += 1;
+    }
     out.truncate(start + end);
 }
 
-/// As many bytes are copied together.
-const RUN: usize = 16;
-
-/// Copies a range of `json` to `room[end..]`, and maybe more behind it; gives the new end.
 #[inline]
-fn put_run(json: &[u8], range: Range<usize>, room: &mut [u8], end: usize) -> usize {
-    let new_end = end + range.len();
-    let (mut from, mut to) = (range.start, end);
-    while from < range.end {
-        let Some(run) = json[from..].first_chunk::<RUN>() else {
-            room[to..new_end].copy_from_slice(&json[from..range.end]);
-            break;
-        };
-        room[to..to + RUN].copy_from_slice(run);
-        (from, to) = (from + RUN, to + RUN);
-    }
-    new_end
+fn put_lane(room: &mut [u8], at: usize, lane: u64) {
+    room[at..at + scan::LANE].copy_from_slice(&lane.to_le_bytes());
 }

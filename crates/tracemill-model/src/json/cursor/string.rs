@@ -11,9 +11,21 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn string(&mut self) -> Result<Text<'a>> {
         let start = self.at + 1;
-        let bytes = self.text.as_bytes();
+        let stops = &self.buffers.stops;
+        match stops.near(start) {
+            Some(stop) if !stops.separators() && self.text.as_bytes().get(stop) == Some(&b'"') => {
+                self.at = stop + 1;
+                Ok(Text::from_canonical(&self.text[start..stop]))
+            }
+            _ => self.long_string(start),
+        }
+    }
+
+    /// Consumes a string whose first stop is not near, or not a quote.
+    #[inline(never)]
+    fn long_string(&mut self, start: usize) -> Result<Text<'a>> {
         let stop = self.next_stop(start);
-        let closed = bytes.get(stop) == Some(&b'"');
+        let closed = self.text.as_bytes().get(stop) == Some(&b'"');
         if closed && !self.holds_separator(start, stop) {
             self.at = stop + 1;
             return Ok(Text::from_canonical(&self.text[start..stop]));

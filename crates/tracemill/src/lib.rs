@@ -47,6 +47,7 @@ pub use tracemill_pairs as pairs;
 pub use tracemill_sources as sources;
 
 mod adjust;
+mod checking;
 mod error;
 mod inputs;
 mod ledger;
@@ -59,6 +60,7 @@ mod select;
 mod work;
 
 pub use adjust::{GroupBy, SystemPrompt};
+pub use checking::{Checked, Checking, Found};
 pub use error::{Error, ErrorKind};
 pub use ledger::{
     Counts, GroupCounts, InputEntry, Ledger, OutputEntry, PairTotals, RecordCounts, TraceCounts,

@@ -1,9 +1,9 @@
 //! Finding stops with vectors of 32 bytes.
 //!
 //! The one place with unsafe code: a function that is made of vector instructions may be called only where the
-//! processor has them, which the compiler cannot know. All in that function is safe: its loads are built from arrays. It
-//! makes reading half as fast again as the portable way does, and the tests beside [`Stops`](super::Stops) hold the two
-//! against each other and against the definition.
+//! processor has them, which the compiler cannot know. All in that function is safe: its loads are built from arrays. With
+//! it `convert` is a fifth to a third faster than with the portable way, and the tests beside [`Stops`](super::Stops) hold the
+//! two against each other and against the definition.
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_setr_epi8, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,

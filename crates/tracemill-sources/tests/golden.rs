@@ -1,5 +1,6 @@
 //! Golden files: an input, its canonical traces, and an account of how it was read. `UPDATE_GOLDEN=1` rewrites them.
 
+mod assembled;
 mod common;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,9 @@ struct Outcome {
 }
 
 fn read(case: &Case) -> Outcome {
+    if case.make().assembles() {
+        return assembled::read(case);
+    }
     let (framing, records) = case.records();
     let (source, reader) = (case.make(), case.reader());
     let mut traces = Vec::new();

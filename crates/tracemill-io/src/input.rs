@@ -52,6 +52,7 @@ enum Content {
     /// A temporary copy, decompressed.
     Spool {
         file: Arc<PositionalFile>,
+        start: u64,
         len: u64,
     },
 }
@@ -60,7 +61,8 @@ enum Content {
 pub(crate) enum Stored {
     Path(Arc<Path>),
     Bytes(Arc<[u8]>),
-    Spool(Arc<PositionalFile>),
+    /// A temporary copy, from this byte of the file on.
+    Spool(Arc<PositionalFile>, u64),
 }
 
 impl Input {
@@ -84,6 +86,12 @@ impl Input {
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         let bytes: Vec<u8> = bytes.into();
         Input::new(name.into(), Content::Bytes(bytes.into()))
+    }
+
+    /// A part of a temporary file, under the name that messages give it.
+    pub(crate) fn spool(name: String, file: &Arc<PositionalFile>, start: u64, len: u64) -> Self {
+        let file = Arc::clone(file);
+        Input::new(name, Content::Spool { file, start, len })
     }
 
     fn new(name: String, content: Content) -> Self {
@@ -221,6 +229,7 @@ impl Input {
         Ok(Input {
             content: Content::Spool {
                 file: Arc::new(file),
+                start: 0,
                 len,
             },
             ..self
@@ -231,7 +240,7 @@ impl Input {
     pub(crate) fn stored(&self) -> Result<Stored, Error> {
         match &self.content {
             Content::Path(path) if !self.is_compressed() => Ok(Stored::Path(Arc::clone(path))),
-            Content::Spool { file, .. } => Ok(Stored::Spool(Arc::clone(file))),
+            Content::Spool { file, start, .. } => Ok(Stored::Spool(Arc::clone(file), *start)),
             Content::Bytes(bytes) if !self.is_compressed() => Ok(Stored::Bytes(Arc::clone(bytes))),
             _ => {
                 let message = "cannot be read by byte ranges; save it uncompressed to a file and name that";
@@ -286,7 +295,9 @@ impl Input {
                 Box::new(file)
             }
             Content::Bytes(bytes) => Box::new(io::Cursor::new(Arc::clone(bytes))),
-            Content::Spool { file, .. } => Box::new(PositionalReader::new(Arc::clone(file))),
+            Content::Spool { file, start, len } => {
+                Box::new(PositionalReader::new(Arc::clone(file), *start).take(*len))
+            }
             Content::Once(once) => return once.open(self),
         };
         self.decode(raw, meter)

@@ -188,10 +188,6 @@ pub(crate) struct PairingArgs {
     #[arg(long)]
     pub(crate) dedup_pairs: bool,
 
-    /// Memory for the index of candidates; beyond it a temporary file is used
-    #[arg(long, value_name = "SIZE", default_value_t)]
-    pub(crate) memory: MemoryBudget,
-
     /// Most candidates a group may have
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) max_group: usize,
@@ -311,6 +307,10 @@ pub(crate) struct RunArgs {
     /// Worker threads; as many as there are processors unless given
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Memory for the index of what is compared or put together; beyond it a temporary file is used
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    pub(crate) memory: MemoryBudget,
 
     /// Show progress: auto is on a terminal only
     #[arg(long, value_name = "WHEN", default_value = "auto")]

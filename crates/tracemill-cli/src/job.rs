@@ -136,7 +136,8 @@ pub(crate) fn builder(args: &JobArgs) -> Result<MillBuilder, Failure> {
                 .with_reasoning(args.reasoning)
                 .with_metadata(metadata),
         )
-        .threads(args.run.threads.map_or(Threads::default(), Threads::exactly));
+        .threads(args.run.threads.map_or(Threads::default(), Threads::exactly))
+        .memory(args.run.memory);
     apply_input(&mut builder, &args.input)?;
     apply_traces(&mut builder, &args.traces)?;
     apply_errors(&mut builder, &args.errors);
@@ -288,6 +289,7 @@ fn options(args: &JobArgs) -> Options {
         ("on-error", format!("{:?}", args.errors.on_error).to_lowercase()),
         ("allow-loss", allowed.codes().collect::<Vec<_>>().join(",")),
         ("allow-empty", args.errors.allow_empty.to_string()),
+        ("memory", args.run.memory.to_string()),
     ];
     let mut given = |name, value: Option<String>| options.extend(value.map(|value| (name, value)));
     given("score", args.traces.score.clone());

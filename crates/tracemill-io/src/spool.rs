@@ -99,7 +99,12 @@ impl Spool {
         let (_, file) = self.finish()?;
         let file = Arc::new(file);
         let input = |(name, part): (N, Range<u64>)| {
-            Input::spool(name.into(), &file, part.start, part.end.saturating_sub(part.start))
+            Input::spool(
+                name.into(),
+                &file,
+                part.start,
+                part.end.saturating_sub(part.start),
+            )
         };
         Ok(parts.into_iter().map(input).collect())
     }

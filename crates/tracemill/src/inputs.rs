@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use tracemill_io::Input;
-use tracemill_model::Framing;
+use tracemill_io::{Input, Record};
+use tracemill_model::{Framing, Locator};
 use tracemill_sources::{Context, Detection, Evidence, Head, Source, SourceInfo, framing_for};
 
+use crate::assembly::Origins;
 use crate::error::{Error, ErrorKind};
+use crate::ledger::InputEntry;
 use crate::mill::{Config, SourceChoice};
 
 /// How much of an input is looked at to know it.
@@ -19,8 +21,20 @@ pub(crate) struct Planned {
     pub(crate) framing: Framing,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) context: Context,
-    /// What decided, if the source was detected.
-    pub(crate) evidence: Option<String>,
+    /// Where its traces came from, if they were put together before.
+    pub(crate) origins: Option<Origins>,
+    /// What the ledger says of it; its records are counted elsewhere.
+    pub(crate) entry: InputEntry,
+}
+
+impl Planned {
+    /// Where a record of this input stands: one that was put together, where its first piece does.
+    pub(crate) fn locate<'a>(&'a self, record: &Record<'a>) -> Locator<'a> {
+        match &self.origins {
+            Some(origins) => origins.locate(self.input.name(), record.locator().index()),
+            None => record.locator(),
+        }
+    }
 }
 
 /// Looks at the beginning of each input; empty ones are left out and given back on their own.
@@ -51,18 +65,26 @@ fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error
         }
     };
     let framing = choose_framing(&input, &*source, head)?;
-    let mut context = Context::new(config.limits);
+    let mut context = Context::new(config.limits).with_path(input.name());
     if let Framing::Elements(elements) = &framing
         && !elements.headers().is_empty()
     {
         context = context.with_headers(tracemill_io::headers(&input, elements, config.record_limit)?);
     }
+    let entry = InputEntry {
+        path: input.name().to_owned(),
+        source: source.name().to_owned(),
+        evidence,
+        records: 0,
+        bytes: input.byte_len().unwrap_or(0),
+    };
     Ok(Planned {
         input,
         framing,
         source,
         context,
-        evidence,
+        origins: None,
+        entry,
     })
 }
 

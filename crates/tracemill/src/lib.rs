@@ -47,6 +47,7 @@ pub use tracemill_pairs as pairs;
 pub use tracemill_sources as sources;
 
 mod adjust;
+mod assembly;
 mod error;
 mod inputs;
 mod ledger;

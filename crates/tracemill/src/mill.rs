@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracemill_formats::{Columns, Companion, EncodeOptions, Encoder, FormatSpec};
-use tracemill_io::{RecordLimit, Threads};
+use tracemill_io::{MemoryBudget, RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
 use tracemill_pairs::ScoreSelection;
 use tracemill_sources::{Source, SourceInfo, SourceOptions};
@@ -53,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) adjustments: Adjustments,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
+    pub(crate) memory: MemoryBudget,
     pub(crate) record_limit: RecordLimit,
     pub(crate) limits: Limits,
 }
@@ -119,6 +120,7 @@ pub struct MillBuilder {
     adjustments: Adjustments,
     scores: ScoreFilter,
     threads: Threads,
+    memory: MemoryBudget,
     record_limit: RecordLimit,
     limits: Limits,
 }
@@ -286,6 +288,13 @@ impl MillBuilder {
         self
     }
 
+    /// Sets how much memory the index may take by which traces are put together from several records; beyond it a
+    /// temporary file is used. 256 MiB unless set.
+    pub fn memory(&mut self, memory: MemoryBudget) -> &mut Self {
+        self.memory = memory;
+        self
+    }
+
     /// Sets the longest record that is read.
     pub fn record_limit(&mut self, limit: RecordLimit) -> &mut Self {
         self.record_limit = limit;
@@ -325,6 +334,7 @@ impl MillBuilder {
                 adjustments: self.adjustments.clone(),
                 scores: self.scores.clone(),
                 threads: self.threads,
+                memory: self.memory,
                 record_limit: self.record_limit,
                 limits: self.limits,
             }),

@@ -274,7 +274,8 @@ impl GroupWork<'_> {
 
     /// `path:line`; the line is counted only now, when somebody has to be told.
     fn locate(&self, place: &Place) -> String {
-        let name = self.inputs[place.input].input.name();
+        let input = &self.inputs[place.input];
+        let name = input.input.name();
         let (mut line, mut at) = (1, 0);
         let mut piece = Vec::new();
         while at < place.byte {
@@ -291,7 +292,10 @@ impl GroupWork<'_> {
             line += piece.split(|&byte| byte == b'\n').count() - 1;
             at += length as u64;
         }
-        format!("{name}:{line}")
+        match &input.origins {
+            Some(origins) => origins.locate(name, line as u64 - 1).to_string(),
+            None => format!("{name}:{line}"),
+        }
     }
 
     fn changed(&self, place: &Place) -> Error {

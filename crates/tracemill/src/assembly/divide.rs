@@ -145,13 +145,12 @@ impl Step<'_> {
             let text = piece.text();
             let kept = self.places[input].filter(|_| piece.is_borrowed());
             let inside = kept.and_then(|keeper| Some((keeper, offset_in(record.bytes(), text)?)));
-            let (keeper, byte) = match inside {
-                Some((keeper, offset)) => (keeper as u32, locator.byte() + offset),
-                None => {
-                    let byte = part.copied.len() as u64;
-                    part.copied.extend_from_slice(text.as_bytes());
-                    (SPOOL, byte)
-                }
+            let (keeper, byte) = if let Some((keeper, offset)) = inside {
+                (keeper as u32, locator.byte() + offset)
+            } else {
+                let byte = part.copied.len() as u64;
+                part.copied.extend_from_slice(text.as_bytes());
+                (SPOOL, byte)
             };
             let entry = Entry {
                 byte,

@@ -73,6 +73,7 @@ mod candidates;
 mod chain;
 mod completions;
 mod detect;
+mod genai;
 mod head;
 mod nat;
 mod openai_chat;

@@ -7,8 +7,8 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, Message, Outcome, Part, RawJson, Reasoning, Role, Text,
-    TextPart, ToolCall,
+    Arguments, Content, DecodeError, DecodeErrorKind, JsonWriter, Limits, Message, Outcome, Part, RawJson,
+    Reasoning, Role, Text, TextPart, ToolCall,
 };
 
 use crate::record::raw;
@@ -50,6 +50,46 @@ pub(crate) fn outcome(finish_reason: &str) -> Option<Outcome> {
         "length" | "max_tokens" => Some(Outcome::Truncated),
         "content_filter" | "error" => Some(Outcome::Errored),
         _ => None,
+    }
+}
+
+/// The same schemas with the names of types in lower case, as JSON Schema has them; some emitters write those of an
+/// enumeration (`OBJECT`).
+pub(crate) fn lower_types(schema: &RawJson<'_>) -> Result<RawJson<'static>, DecodeError> {
+    raw(schema_limits(), |w| write_lower(schema, w))
+}
+
+fn schema_limits() -> Limits {
+    Limits::default().with_depth(Limits::MAX_DEPTH)
+}
+
+fn write_lower(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
+    const TYPES: [&str; 7] = [
+        "OBJECT", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "NULL",
+    ];
+    match value.kind() {
+        Kind::Object => {
+            w.begin_object();
+            for (key, value) in value.members() {
+                w.text_key(&key);
+                let name = value
+                    .as_text()
+                    .filter(|name| key.body() == "type" && TYPES.contains(&name.body()));
+                match name {
+                    Some(name) => drop(w.str(&name.body().to_ascii_lowercase())),
+                    None => write_lower(&value, w),
+                }
+            }
+            w.end_object();
+        }
+        Kind::Array => {
+            w.begin_array();
+            for element in value.elements() {
+                write_lower(&element, w);
+            }
+            w.end_array();
+        }
+        _ => drop(w.raw(value)),
     }
 }
 
@@ -180,7 +220,7 @@ fn reasoning(parts: &[RawJson<'static>]) -> Option<Reasoning<'static>> {
     if let Some(words) = words {
         return Some(Reasoning::Text(Text::new(words.join("\n"))));
     }
-    let list = raw(tracemill_model::Limits::default(), |w| {
+    let list = raw(schema_limits(), |w| {
         w.begin_array();
         for part in parts {
             w.raw(part);

@@ -99,6 +99,13 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let turns = vec![turn; messages.len()].join(",");
             format!(r#"{{"case_id":"c","invocation":{{"turns":[{turns}]}}{rest}}}"#)
         }
+        "otel-genai" => {
+            let said = format!(
+                r#""gen_ai.input.messages":{list},"gen_ai.output.messages":[{{"role":"assistant"}}]"#
+            );
+            let ids = r#""trace_id":"0x1","span_id":"0x2""#;
+            format!(r#"{{"context":{{{ids}}},"attributes":{{{said}}}{rest}}}"#)
+        }
         "candidates" => format!(r#"{{"example_id":1,"response":"","prompt":{list}{rest}}}"#),
         "completions" => format!(r#"{{"completions":[""],"prompt":{list}{rest}}}"#),
         "preference" => format!(r#"{{"label":true,"messages":{list}{rest}}}"#),

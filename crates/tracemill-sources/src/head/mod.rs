@@ -35,6 +35,7 @@ pub struct Head {
     magic: Option<&'static str>,
     keys: Vec<String>,
     nodes: Vec<Node>,
+    bytes: Vec<u8>,
 }
 
 /// How a file is laid out, as far as its beginning shows.
@@ -86,6 +87,7 @@ impl Head {
         if head.shape == HeadShape::NotJson {
             head.magic = magic(bytes);
         }
+        head.bytes = bytes.to_vec();
         head
     }
 
@@ -107,6 +109,25 @@ impl Head {
     /// The string at this JSON pointer of the first record, if it is a short one.
     pub fn text(&self, pointer: &str) -> Option<&str> {
         self.node(pointer)?.text.as_deref()
+    }
+
+    /// Whether these characters stand somewhere in the beginning: for names that are values, deep in lists.
+    pub fn mentions(&self, needle: &str) -> bool {
+        !needle.is_empty()
+            && self
+                .bytes
+                .windows(needle.len())
+                .any(|window| window == needle.as_bytes())
+    }
+
+    /// Takes what looks like a long first line for what it is: one object, of which no other line follows.
+    #[must_use]
+    pub fn as_document(mut self) -> Self {
+        if self.shape == HeadShape::Lines {
+            self.shape = HeadShape::Document;
+            self.single = true;
+        }
+        self
     }
 
     /// The keys of the first record, in order.
@@ -141,6 +162,7 @@ impl Head {
             magic: None,
             keys: Vec::new(),
             nodes: Vec::new(),
+            bytes: Vec::new(),
         }
     }
 
@@ -187,6 +209,7 @@ impl Head {
             magic: None,
             keys: scan.keys,
             nodes: scan.nodes,
+            bytes: Vec::new(),
         }
     }
 }

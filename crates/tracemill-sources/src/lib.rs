@@ -77,6 +77,7 @@ mod genai;
 mod head;
 mod nat;
 mod openai_chat;
+mod openinference;
 mod options;
 mod otel_genai;
 mod parts;

@@ -106,6 +106,13 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let ids = r#""trace_id":"0x1","span_id":"0x2""#;
             format!(r#"{{"context":{{{ids}}},"attributes":{{{said}}}{rest}}}"#)
         }
+        "openinference" => {
+            let input =
+                (0..messages.len()).map(|n| format!(r#""llm.input_messages.{n}.message.role":"user","#));
+            let said = input.collect::<String>() + r#""llm.output_messages.0.message.role":"assistant""#;
+            let ids = r#""trace_id":"0x1","span_id":"0x2""#;
+            format!(r#"{{"context":{{{ids}}},"attributes":{{{said}}}{rest}}}"#)
+        }
         "candidates" => format!(r#"{{"example_id":1,"response":"","prompt":{list}{rest}}}"#),
         "completions" => format!(r#"{{"completions":[""],"prompt":{list}{rest}}}"#),
         "preference" => format!(r#"{{"label":true,"messages":{list}{rest}}}"#),

@@ -1,10 +1,11 @@
 //! Model calls: what was said to the model, and what it answered.
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Message, Outcome, RawJson, Role, Text, Tool};
+use tracemill_model::{DecodeError, DecodeErrorKind, Message, RawJson, Role, Text, Tool};
 
 use super::is_agent;
 use crate::genai;
+use crate::spans::calls::{Answer, Call, agent_of};
 use crate::spans::{Span, Tree};
 
 const SYSTEM: &str = "gen_ai.system_instructions";
@@ -18,55 +19,14 @@ pub(super) const CONTENT: [&str; 4] = [SYSTEM, INPUT, OUTPUT, TOOLS];
 /// The event of a span, or of a log, that holds what was said.
 const DETAILS: &str = "gen_ai.client.inference.operation.details";
 
-/// One model call.
-#[derive(Debug)]
-pub(super) struct Chat {
-    /// Its span; none if only a log tells of it.
-    pub(super) at: Option<usize>,
-    /// Its log, if it has no span.
-    log: usize,
-    /// The span of the agent that made it, or the outermost one.
-    pub(super) agent: Option<usize>,
-    pub(super) input: Vec<Message<'static>>,
-    pub(super) output: Vec<Answer>,
-    pub(super) tools: Option<Vec<Tool<'static>>>,
-    pub(super) model: Option<Text<'static>>,
-    pub(super) response: Option<String>,
-}
-
-/// One candidate.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) message: Message<'static>,
-    pub(super) outcome: Option<Outcome>,
-}
-
-impl Chat {
-    /// The span, or the log in its place.
-    pub(super) fn span<'t, 'a>(&self, tree: &'t Tree<'a>) -> &'t Span<'a> {
-        match self.at {
-            Some(at) => &tree.spans()[at],
-            None => &tree.logs()[self.log],
-        }
-    }
-
-    /// Whether this call goes on where `other` ended.
-    fn continues(&self, other: &Chat) -> bool {
-        let next = self.input.get(other.input.len());
-        self.agent == other.agent
-            && next.is_some_and(|next| *next.role() == Role::Assistant)
-            && self.input.starts_with(&other.input)
-    }
-}
-
 /// The model calls of a trace, in the order of their spans; agents that repeat the messages of their calls are none.
-pub(super) fn find(tree: &Tree<'_>) -> Result<Vec<Chat>, DecodeError> {
+pub(super) fn find(tree: &Tree<'_>) -> Result<Vec<Call>, DecodeError> {
     let mut chats = Vec::new();
     for (at, span) in tree.spans().iter().enumerate() {
         let called =
             !is_agent(span) && span.text("gen_ai.operation.name").as_deref() != Some("invoke_workflow");
         if let Some(held) = content(tree, span).filter(|_| called) {
-            let agent = agent_of(tree, at);
+            let agent = agent_of(tree, at, is_agent);
             chats.push(read(span, &held, Some(at), 0, Some(agent))?);
         }
     }
@@ -82,33 +42,11 @@ pub(super) fn find(tree: &Tree<'_>) -> Result<Vec<Chat>, DecodeError> {
     // Some agents record the conversation on their own span alone.
     for (at, span) in tree.spans().iter().enumerate() {
         if let Some(held) = content(tree, span) {
-            let agent = agent_of(tree, at);
+            let agent = agent_of(tree, at, is_agent);
             chats.push(read(span, &held, Some(at), 0, Some(agent))?);
         }
     }
     Ok(chats)
-}
-
-/// The nearest agent above, or the outermost span.
-pub(super) fn agent_of(tree: &Tree<'_>, at: usize) -> usize {
-    let agent = tree.above(at, is_agent);
-    let outermost = |span: &Span<'_>| {
-        let parent = span.parent.as_deref();
-        parent.is_none_or(|parent| tree.position(parent).is_none())
-    };
-    agent.or_else(|| tree.above(at, outermost)).unwrap_or(at)
-}
-
-/// Of each call the last that goes on where it, or one that goes on where it ended, ended.
-pub(super) fn heads(chats: &[Chat]) -> Vec<usize> {
-    let mut heads: Vec<usize> = (0..chats.len()).collect();
-    for at in (0..chats.len()).rev() {
-        let next = (at + 1..chats.len()).find(|&later| chats[later].continues(&chats[at]));
-        if let Some(next) = next {
-            heads[at] = heads[next];
-        }
-    }
-    heads
 }
 
 /// The attributes that hold the messages of a span: its own, those of its event, or those of a log.
@@ -133,8 +71,8 @@ fn read(
     at: Option<usize>,
     log: usize,
     agent: Option<usize>,
-) -> Result<Chat, DecodeError> {
-    let mut chat = Chat {
+) -> Result<Call, DecodeError> {
+    let mut chat = Call {
         at,
         log,
         agent,

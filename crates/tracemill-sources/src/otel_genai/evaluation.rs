@@ -1,9 +1,10 @@
 //! Evaluations: scores of spans.
 
-use tracemill_model::{RawJson, Score, ScoreValue, Text, Trace};
+use tracemill_model::{RawJson, Score, ScoreValue, Text};
 
-use super::chat::{Chat, agent_of};
+use super::is_agent;
 use crate::spans::Tree;
+use crate::spans::calls::{Call, Made, agent_of};
 
 const EVENT: &str = "gen_ai.evaluation.result";
 
@@ -15,17 +16,12 @@ struct Evaluation {
 }
 
 /// Gives each score to the traces that it judges; the number of those that judge none.
-pub(super) fn attach(
-    tree: &Tree<'_>,
-    chats: &[Chat],
-    heads: &[usize],
-    made: &mut [(usize, Trace<'static>)],
-) -> u64 {
+pub(super) fn attach(tree: &Tree<'_>, made: &mut Made) -> u64 {
     let mut unmatched = 0;
     for evaluation in all(tree) {
-        let judged = judged(&evaluation, tree, chats, heads);
+        let judged = judged(&evaluation, tree, &made.calls, &made.heads);
         let mut found = false;
-        for (_, trace) in made.iter_mut().filter(|(chat, _)| judged.contains(chat)) {
+        for (_, trace) in made.traces.iter_mut().filter(|(chat, _)| judged.contains(chat)) {
             trace.push_score(evaluation.score.clone());
             found = true;
         }
@@ -55,7 +51,7 @@ fn all(tree: &Tree<'_>) -> Vec<Evaluation> {
 }
 
 /// The calls whose traces an evaluation is about: the one it names, or those of the agent whose span it belongs to.
-fn judged(evaluation: &Evaluation, tree: &Tree<'_>, chats: &[Chat], heads: &[usize]) -> Vec<usize> {
+fn judged(evaluation: &Evaluation, tree: &Tree<'_>, chats: &[Call], heads: &[usize]) -> Vec<usize> {
     let named = chats.iter().position(|chat| {
         let response = chat.response.is_some() && chat.response == evaluation.response;
         response || !evaluation.span.is_empty() && chat.span(tree).id == evaluation.span
@@ -66,7 +62,7 @@ fn judged(evaluation: &Evaluation, tree: &Tree<'_>, chats: &[Chat], heads: &[usi
     let Some(span) = tree.position(&evaluation.span) else {
         return Vec::new();
     };
-    let agent = Some(agent_of(tree, span));
+    let agent = Some(agent_of(tree, span, is_agent));
     (0..chats.len()).filter(|&at| chats[at].agent == agent).collect()
 }
 

@@ -3,20 +3,17 @@
 mod chat;
 mod evaluation;
 
-use std::collections::BTreeSet;
-
-use tracemill_model::{DecodeError, Framing, Key, Limits, Outcome, RawJson, Text, Trace};
+use tracemill_model::{DecodeError, Framing};
 
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::parts::prompt_group;
 use crate::pieces::{PieceError, Pieces};
-use crate::record::raw;
 use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
+use crate::spans::calls::{
+    EARLIER_CALLS, NO_ANSWER, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, make_traces,
+};
 use crate::spans::{self, NO_SPANS, OTHER_LOGS, Span, Tree};
-
-use chat::Chat;
 
 pub(crate) const INFO: SourceInfo = SourceInfo {
     name: "otel-genai",
@@ -74,11 +71,6 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
     make: |_| Box::new(OtelGenai),
 };
 
-const NO_CONTENT: &str = "no-content";
-const NO_ANSWER: &str = "no-answer";
-const OTHER_SPANS: &str = "other-spans";
-const EARLIER_CALLS: &str = "earlier-calls";
-const REPEATED_SPANS: &str = "repeated-spans";
 const UNMATCHED_SCORES: &str = "unmatched-scores";
 
 /// Spans after the conventions for generative AI.
@@ -126,145 +118,22 @@ impl Source for OtelGenai {
         batch: &mut Batch<'a>,
     ) -> Result<(), PieceError> {
         let tree = Tree::read(pieces)?;
-        batch.note(REPEATED_SPANS, tree.repeated);
-        let mut chats = chat::find(&tree)?;
-        let over = chats
-            .iter()
-            .find(|chat| chat.input.len() > context.limits().messages());
-        if over.is_some() {
-            let message = format!("more than {} messages in one trace", context.limits().messages());
-            return Err(DecodeError::new(tracemill_model::DecodeErrorKind::OverLimit, 0, message).into());
-        }
-        if chats.is_empty() {
-            batch.skip(NO_CONTENT);
+        let calls = chat::find(&tree)?;
+        let Some(mut made) = make_traces(&tree, &TERMS, calls, context.limits(), batch)? else {
             return Ok(());
-        }
-        let speaking: BTreeSet<_> = chats.iter().filter_map(|chat| chat.at).collect();
-        batch.note(OTHER_SPANS, (tree.spans().len() - speaking.len()) as u64);
-        let answered = chats.iter().filter(|chat| !chat.output.is_empty()).count();
-        if answered == 0 {
-            batch.skip(NO_ANSWER);
-            return Ok(());
-        }
-        batch.note(NO_ANSWER, (chats.len() - answered) as u64);
-        chats.retain(|chat| !chat.output.is_empty());
-        let heads = chat::heads(&chats);
-        let earlier = heads.iter().enumerate().filter(|(at, head)| at != *head).count();
-        batch.note(EARLIER_CALLS, earlier as u64);
-        let mut made = make(&tree, &chats, &heads, context.limits())?;
-        let unmatched = evaluation::attach(&tree, &chats, &heads, &mut made);
+        };
+        let unmatched = evaluation::attach(&tree, &mut made);
         batch.note(UNMATCHED_SCORES, unmatched);
-        for (_, trace) in made {
-            batch.push(trace);
-        }
+        made.traces.into_iter().for_each(|(_, trace)| batch.push(trace));
         Ok(())
     }
 }
 
-/// The traces of the calls that no other continues, each with the index of its call.
-fn make(
-    tree: &Tree<'_>,
-    chats: &[Chat],
-    heads: &[usize],
-    limits: Limits,
-) -> Result<Vec<(usize, Trace<'static>)>, DecodeError> {
-    let mut made = Vec::new();
-    // The name of the whole goes to the conversation of the outermost agent that ended last.
-    let outermost = |chat: &Chat| chat.agent.is_none_or(|agent| parent_agent(tree, agent).is_none());
-    let last = (0..chats.len()).rfind(|&at| heads[at] == at && outermost(&chats[at]));
-    for (at, chat) in chats.iter().enumerate().filter(|(at, _)| heads[*at] == *at) {
-        let own = chat.span(tree);
-        let id = if Some(at) == last {
-            own.trace.clone()
-        } else {
-            format!("{}/{}", own.trace, own.id)
-        };
-        let several = chat.output.len() > 1;
-        for (index, answer) in chat.output.iter().enumerate() {
-            let mut trace = Trace::new();
-            trace.messages_mut().extend(chat.input.iter().cloned());
-            trace.set_tools(chat.tools.clone());
-            let key = if several {
-                format!("{id}/{index}")
-            } else {
-                id.clone()
-            };
-            trace.set_id(Key::new(Text::new(key).into()));
-            if several {
-                trace.set_group(prompt_group(&chat.input, chat.tools.as_deref()));
-                trace.set_trial(index as u64);
-            }
-            trace.push_message(answer.message.clone());
-            let failed = own.failed || own.attribute("error.type").is_some();
-            trace.set_outcome(if failed {
-                Some(Outcome::Errored)
-            } else {
-                answer.outcome
-            });
-            trace.set_model(chat.model.clone());
-            describe(tree, chat, &mut trace, limits)?;
-            made.push((at, trace));
-        }
-    }
-    Ok(made)
-}
-
-/// What the trace keeps of its span beside the conversation.
-fn describe(
-    tree: &Tree<'_>,
-    chat: &Chat,
-    trace: &mut Trace<'static>,
-    limits: Limits,
-) -> Result<(), DecodeError> {
-    let own = chat.span(tree);
-    let text = |text: &str| RawJson::from(Text::new(text.to_owned()));
-    let extra = trace.extra_mut();
-    let mut put = |key: &'static str, value: RawJson<'static>| extra.insert(Text::from(key), value);
-    put("trace_id", text(&own.trace));
-    if !own.id.is_empty() {
-        put("span_id", text(&own.id));
-    }
-    let agent = chat.agent.map(|at| &tree.spans()[at]);
-    if let Some(name) = agent.and_then(|span| span.text("gen_ai.agent.name")) {
-        put("agent", text(&name));
-    }
-    if let Some(parent) = chat.agent.and_then(|agent| parent_agent(tree, agent)) {
-        let parent = &tree.spans()[parent];
-        put(
-            "parent",
-            raw(limits, |w| {
-                w.begin_object();
-                w.key("trace_id").str(&parent.trace);
-                w.key("span_id").str(&parent.id);
-                w.end_object();
-            })?,
-        );
-    }
-    let attributes = own.attributes();
-    let left = raw(limits, |w| {
-        w.begin_object();
-        for (key, value) in attributes.iter().flat_map(RawJson::members) {
-            if !chat::CONTENT.contains(&key.body()) {
-                w.text_key(&key).raw(&value);
-            }
-        }
-        w.end_object();
-    })?;
-    put("attributes", left);
-    if let Some(resource) = own.resource() {
-        put("resource", resource.into_owned());
-    }
-    Ok(())
-}
-
-/// The agent that called this one.
-fn parent_agent(tree: &Tree<'_>, agent: usize) -> Option<usize> {
-    if !is_agent(&tree.spans()[agent]) {
-        return None;
-    }
-    let above = tree.position(tree.spans()[agent].parent.as_deref()?)?;
-    tree.above(above, is_agent)
-}
+const TERMS: Terms = Terms {
+    is_agent,
+    agent_name: "gen_ai.agent.name",
+    is_content: |key| chat::CONTENT.contains(&key),
+};
 
 fn is_agent(span: &Span<'_>) -> bool {
     span.text("gen_ai.operation.name").as_deref() == Some("invoke_agent")

@@ -6,6 +6,7 @@
 //! `{"trace":…,"span":…,"parent":…,"name":…,"start":…,"failed":…,"attributes":{…},"events":[…],"resource":{…}}`, or, of a
 //! log record, one with an `event` and no `name`.
 
+pub(crate) mod calls;
 mod otlp;
 mod span;
 mod tree;

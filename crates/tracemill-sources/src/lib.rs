@@ -75,6 +75,7 @@ mod completions;
 mod detect;
 mod genai;
 mod head;
+mod inspect;
 mod nat;
 mod openai_chat;
 mod openinference;

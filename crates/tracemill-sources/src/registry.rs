@@ -5,8 +5,8 @@ use std::fmt;
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
-    candidates, completions, nat, openai_chat, openinference, otel_genai, preference, swink, tau_bench,
-    tracemill,
+    candidates, completions, inspect, nat, openai_chat, openinference, otel_genai, preference, swink,
+    tau_bench, tracemill,
 };
 
 /// Everything the registry knows of one source.
@@ -156,7 +156,7 @@ impl Eq for SourceInfo {}
 
 /// Every source, in the order of tables. A new one is one line here and one file beside this.
 pub fn sources() -> &'static [SourceInfo] {
-    static SOURCES: [SourceInfo; 10] = [
+    static SOURCES: [SourceInfo; 11] = [
         tracemill::INFO,
         openai_chat::INFO,
         tau_bench::INFO,
@@ -167,6 +167,7 @@ pub fn sources() -> &'static [SourceInfo] {
         preference::INFO,
         otel_genai::INFO,
         openinference::INFO,
+        inspect::INFO,
     ];
     &SOURCES
 }

@@ -212,8 +212,8 @@ impl<'a> Sample<'a> {
             steps.push(step(&id));
             let key = raw(Limits::default(), |w| {
                 w.begin_array();
-                for part in &task {
-                    w.raw(part);
+                if let Some(task) = &task {
+                    w.raw(task);
                 }
                 w.raw(&id);
                 w.end_array();

@@ -93,7 +93,7 @@ impl Gatherer {
 
     /// Whether records of this input can be read in any order where they are.
     pub fn can_read(input: &Input) -> bool {
-        input.is_rereadable() && !input.is_compressed()
+        input.stored().is_ok() && input.is_rereadable()
     }
 
     /// Adds an input, and gives its number; they are counted from 0.

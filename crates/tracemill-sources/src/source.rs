@@ -1,6 +1,7 @@
 //! What every source is: records in, traces out.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Limits, Trace};
 
@@ -217,7 +218,8 @@ fn unasked(message: &str) -> DecodeError {
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     limits: Limits,
-    headers: Vec<Option<String>>,
+    /// Shared: a file may divide into many inputs.
+    headers: Arc<[Option<String>]>,
     path: String,
 }
 
@@ -233,7 +235,7 @@ impl Context {
     /// Sets the JSON texts of the header values that the framing asked for, in its order.
     #[must_use]
     pub fn with_headers(mut self, headers: Vec<Option<String>>) -> Self {
-        self.headers = headers;
+        self.headers = headers.into();
         self
     }
 

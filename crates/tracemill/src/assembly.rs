@@ -110,6 +110,7 @@ impl Mill {
                 source: Arc::new(Canonical),
                 // What nests inside of pieces is one level deeper in a trace.
                 context: Context::new(self.config.limits.with_depth(Limits::MAX_DEPTH)),
+                continues: planned.continues,
                 entry: planned.entry,
             }
         });

@@ -370,10 +370,16 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
 }
 
 fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEntry> {
-    let read = planned.iter().zip(counts).map(|(planned, &records)| InputEntry {
-        records,
-        ..planned.entry.clone()
-    });
+    let mut read: Vec<InputEntry> = Vec::new();
+    for (planned, &records) in planned.iter().zip(counts) {
+        match read.last_mut().filter(|_| planned.continues) {
+            Some(entry) => entry.records += records,
+            None => read.push(InputEntry {
+                records,
+                ..planned.entry.clone()
+            }),
+        }
+    }
     let empty = empty.iter().map(|input| InputEntry {
         path: input.name().to_owned(),
         source: String::new(),
@@ -381,7 +387,8 @@ fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEnt
         records: 0,
         bytes: input.byte_len().unwrap_or(0),
     });
-    read.chain(empty).collect()
+    read.extend(empty);
+    read
 }
 
 /// Makes an output appear under its name, and notes it; gives its bytes if it was memory.

@@ -36,6 +36,7 @@ pub struct Head {
     keys: Vec<String>,
     nodes: Vec<Node>,
     bytes: Vec<u8>,
+    members: Vec<String>,
 }
 
 /// How a file is laid out, as far as its beginning shows.
@@ -49,6 +50,8 @@ pub enum HeadShape {
     Lines,
     /// One JSON object over several lines.
     Document,
+    /// An archive of files.
+    Archive,
     /// White space or nothing.
     Empty,
     /// Something else.
@@ -62,6 +65,7 @@ impl HeadShape {
             HeadShape::Array => "an array",
             HeadShape::Lines => "JSON Lines",
             HeadShape::Document => "an object",
+            HeadShape::Archive => "an archive",
             HeadShape::Empty => "an empty file",
             HeadShape::NotJson => "no JSON",
         }
@@ -89,6 +93,24 @@ impl Head {
         }
         head.bytes = bytes.to_vec();
         head
+    }
+
+    /// What an archive shows: the names of the files in it.
+    ///
+    /// ```
+    /// use tracemill_sources::{Detection, Head, detect};
+    /// let head = Head::of_archive(["header.json", "samples/1_epoch_1.json"]);
+    /// assert!(matches!(detect(&head), Detection::One { info, .. } if info.name() == "inspect"));
+    /// ```
+    pub fn of_archive<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        let mut head = Head::without_record(HeadShape::Archive);
+        head.members = names.into_iter().map(Into::into).collect();
+        head
+    }
+
+    /// The names of the files in an archive.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(String::as_str)
     }
 
     /// How the file is laid out.
@@ -163,6 +185,7 @@ impl Head {
             keys: Vec::new(),
             nodes: Vec::new(),
             bytes: Vec::new(),
+            members: Vec::new(),
         }
     }
 
@@ -210,6 +233,7 @@ impl Head {
             keys: scan.keys,
             nodes: scan.nodes,
             bytes: Vec::new(),
+            members: Vec::new(),
         }
     }
 }

@@ -6,8 +6,8 @@ mod score;
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Elements, Framing, Group, GroupKind, Key, Limits, Outcome, RawJson, Text,
-    Tool, Trace,
+    DecodeError, DecodeErrorKind, Elements, Framing, Group, GroupKind, Key, Limits, Members, Outcome,
+    RawJson, Text, Tool, Trace,
 };
 
 use crate::detect::Evidence;
@@ -23,7 +23,8 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
     name: "inspect",
     summary: "evaluation logs of Inspect AI: each sample with its conversation and its scores",
     suffixes: &[".json", ".eval"],
-    reads: "The document that `--log-format json` writes: one trace a sample. `id` is the task, the sample and the epoch \
+    reads: "The document that `--log-format json` writes, and the archive (`.eval`) whose files are the samples, also of a \
+            run that was cut short before it wrote its `header.json`: one trace a sample. `id` is the task, the sample and the epoch \
             (`arithmetic/7/1`), the group is the task and the sample, which keeps the type of its id, and `trial` is the \
             epoch. Each scorer is a score; `C`, `I`, `P` and `N` are 1, 0, 0.5 and 0, with the letter as `label`; of a \
             value with several parts each is a score of its own (`scorer/part`, `scorer/0`). A sample with an `error` is \
@@ -47,6 +48,11 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
 
 const NO_CONVERSATION: &str = "no-conversation";
 const MISSING_ATTACHMENTS: &str = "missing-attachments";
+
+/// The files of an archive: the samples, what the log says of itself, and what it said when it was begun.
+const SAMPLES: &str = "samples/*.json";
+const HEADER: &str = "header.json";
+const START: &str = "_journal/start.json";
 
 /// What every sample needs of its log, and the name under which the trace keeps it.
 const HEADERS: [(&str, &str); 7] = [
@@ -76,10 +82,25 @@ impl Source for Inspect {
             .fold(Elements::at("/samples"), |elements, (pointer, _)| {
                 elements.with_header(*pointer)
             });
-        vec![Framing::Elements(samples)]
+        let members = Members::matching(SAMPLES)
+            .with_header_file(HEADER)
+            .with_header_file(START);
+        let members = HEADERS
+            .iter()
+            .fold(members, |members, (pointer, _)| members.with_header(*pointer));
+        vec![Framing::Elements(samples), Framing::Members(members)]
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {
+        let file = [HEADER, START]
+            .into_iter()
+            .find(|file| head.members().any(|name| name == *file));
+        if let Some(file) = file.filter(|_| {
+            head.members()
+                .any(|name| name.starts_with("_journal/") || name.starts_with("samples/"))
+        }) {
+            return Some(Evidence::new(format!("`{file}` among its files")));
+        }
         let task = head.has("/eval/task") && (head.has("/status") || head.has("/plan"));
         task.then(|| Evidence::keys(&["/eval/task", "/status"]))
     }

@@ -256,6 +256,14 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) tools: Option<PathBuf>,
 
+    /// Scores by id, to join to traces: a JSON object, rows, a list of ids that passed, or a report of SWE-bench
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) scores: Option<PathBuf>,
+
+    /// Model of traces that name none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+
     /// Group traces by the value at this JSON pointer, such as /metadata/task
     #[arg(long, value_name = "POINTER")]
     pub(crate) group_by: Option<GroupBy>,

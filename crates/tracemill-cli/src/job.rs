@@ -10,7 +10,8 @@ use tracemill::model::{Limits, Tool};
 use tracemill::pairs::ScoreSelection;
 use tracemill::sources::{Prompts, SourceOptions};
 use tracemill::{
-    AllowedLosses, Chains, Error, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt, WhenEmpty, sources,
+    AllowedLosses, Chains, Error, JoinedScores, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt,
+    WhenEmpty, sources,
 };
 
 use crate::args::{ChainsArg, ErrorArgs, InputArgs, JobArgs, OnErrorArg, OutputArgs, TraceArgs};
@@ -197,6 +198,14 @@ fn apply_traces(builder: &mut MillBuilder, args: &TraceArgs) -> Result<(), Failu
     if let Some(path) = &args.tools {
         builder.tools(read_tools(path)?);
     }
+    if let Some(path) = &args.scores {
+        let scores = JoinedScores::from_json(&read("--scores", path)?);
+        let named = |error| Failure::Usage(format!("--scores: {}: {error}", path.display()));
+        builder.scores(scores.map_err(named)?);
+    }
+    if let Some(model) = &args.model {
+        builder.model(model);
+    }
     if let Some(pointer) = &args.group_by {
         builder.group_by(pointer.clone());
     }
@@ -300,6 +309,11 @@ fn options(args: &JobArgs) -> Options {
         "tools",
         args.traces.tools.as_ref().map(|path| path.display().to_string()),
     );
+    given(
+        "scores",
+        args.traces.scores.as_ref().map(|path| path.display().to_string()),
+    );
+    given("model", args.traces.model.clone());
     given("group-by", args.traces.group_by.as_ref().map(ToString::to_string));
     options
 }

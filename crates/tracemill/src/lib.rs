@@ -56,6 +56,7 @@ mod mill;
 mod pairing;
 mod policy;
 mod run;
+mod scores;
 mod select;
 mod work;
 
@@ -69,6 +70,7 @@ pub use mill::{Mill, MillBuilder, WhenEmpty};
 pub use pairing::{Duplicates, Pairing};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
+pub use scores::JoinedScores;
 
 /// One run of one agent; from the model, because everything is about it.
 pub use tracemill_model::Trace;

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ledger::Ledger;
 use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
+use crate::scores::JoinedScores;
 use crate::select::ScoreFilter;
 
 /// A configured conversion: traces in, records of one format out, with an account of everything.
@@ -118,7 +119,7 @@ pub struct MillBuilder {
     chains: Chains,
     pairing: Option<Pairing>,
     adjustments: Adjustments,
-    scores: ScoreFilter,
+    filter: ScoreFilter,
     threads: Threads,
     memory: MemoryBudget,
     record_limit: RecordLimit,
@@ -254,13 +255,13 @@ impl MillBuilder {
 
     /// Sets which score counts where traces have several.
     pub fn score(&mut self, selection: ScoreSelection) -> &mut Self {
-        self.scores.selection = Some(selection);
+        self.filter.selection = Some(selection);
         self
     }
 
     /// Leaves out traces whose score is lower than `min`, and those without one.
     pub fn min_score(&mut self, min: f64) -> &mut Self {
-        self.scores.min = Some(min);
+        self.filter.min = Some(min);
         self
     }
 
@@ -273,6 +274,18 @@ impl MillBuilder {
     /// Sets tool definitions for traces that have none.
     pub fn tools(&mut self, tools: Vec<Tool<'static>>) -> &mut Self {
         self.adjustments.tools = Some(tools);
+        self
+    }
+
+    /// Sets the model of traces that name none.
+    pub fn model(&mut self, name: impl Into<String>) -> &mut Self {
+        self.adjustments.model = Some(name.into());
+        self
+    }
+
+    /// Joins scores that something else wrote to the traces with their ids. What matches nothing is counted.
+    pub fn scores(&mut self, scores: JoinedScores) -> &mut Self {
+        self.adjustments.scores = Some(scores);
         self
     }
 
@@ -314,7 +327,7 @@ impl MillBuilder {
     pub fn build(&self) -> Result<Mill, Error> {
         let encoder = self.make_encoder()?;
         self.check_shape(&*encoder)?;
-        if self.scores.min.is_some_and(f64::is_nan) {
+        if self.filter.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
         }
         if matches!(self.examples, Examples::Labelled { threshold } if threshold.is_nan()) {
@@ -332,7 +345,7 @@ impl MillBuilder {
                 chains: self.chains,
                 pairing: self.pairing.clone(),
                 adjustments: self.adjustments.clone(),
-                scores: self.scores.clone(),
+                scores: self.filter.clone(),
                 threads: self.threads,
                 memory: self.memory,
                 record_limit: self.record_limit,
@@ -347,7 +360,7 @@ impl MillBuilder {
             (None, Examples::Labelled { .. }) => (Shape::Labelled, "labelled examples"),
             (None, Examples::Conversations(_)) => (Shape::Conversation, "conversations"),
         };
-        if self.pairing.is_some() && self.scores.min.is_some() {
+        if self.pairing.is_some() && self.filter.min.is_some() {
             return Err(Error::config(
                 "`--min-score` would take candidates away before they are paired; use `--min-chosen-score` or \
                  `--max-rejected-score`",

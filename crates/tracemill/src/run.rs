@@ -191,6 +191,8 @@ impl Mill {
             None => self.convert(&planned, &work, &mut open, ledger),
         };
         ledger.inputs = entries(&planned, &empty, &open.counts);
+        let joined = std::mem::take(&mut ledger.joined);
+        config.adjustments.settle(&joined, &mut ledger.adjusted);
         let failure = match result {
             Err(error) if error.kind() != ErrorKind::Empty => return Err(error),
             Err(nothing) => Some(nothing),

@@ -216,7 +216,11 @@ impl Work<'_> {
         for trace in batch.traces_mut() {
             done.ledger.traces.read += 1;
             if !self.config.adjustments.is_empty() {
-                self.config.adjustments.apply(trace, &mut done.ledger.adjusted);
+                let path = self.inputs[record.input()].input.name();
+                let ledger = &mut done.ledger;
+                self.config
+                    .adjustments
+                    .apply(trace, path, &mut ledger.adjusted, &mut ledger.joined);
             }
         }
         Ok(())

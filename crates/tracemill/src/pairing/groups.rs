@@ -12,6 +12,7 @@ use tracemill_sources::Batch;
 use super::Pairing;
 use super::account::{Paired, Piece};
 use super::index::{Entry, Place};
+use crate::adjust::Joined;
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Counts, Ledger, LossTally};
@@ -183,9 +184,11 @@ impl GroupWork<'_> {
             .source
             .decode(&planned.context, text, batch)
             .map_err(|_| self.changed(place))?;
-        let mut counted_already = Counts::default();
+        let (mut counted_already, mut joined) = (Counts::default(), Joined::default());
+        let path = planned.input.name();
         for trace in batch.traces_mut() {
-            self.config.adjustments.apply(trace, &mut counted_already);
+            let adjustments = &self.config.adjustments;
+            adjustments.apply(trace, path, &mut counted_already, &mut joined);
         }
         Ok(())
     }

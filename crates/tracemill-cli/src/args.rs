@@ -29,6 +29,7 @@ Examples:
   tracemill convert runs.jsonl --to openai -o train.jsonl
   tracemill convert results/ --to sharegpt --allow-loss trailing-turns -o train.jsonl
   tracemill pairs candidates.jsonl --to trl-preference --min-score-diff 0.2 -o pairs.jsonl
+  tracemill check train.jsonl --as openai
   tracemill formats sharegpt
 
 Exit status: 0 done · 1 failed · 2 wrong usage · 3 done, but records were rejected";
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Convert(Box<ConvertArgs>),
     /// Make preference pairs of scored traces that compete
     Pairs(Box<PairsArgs>),
+    /// Check whether files are what a consumer accepts
+    Check(CheckArgs),
     /// List the formats, or say everything about one
     Formats(ListArgs),
     /// List the sources, or say everything about one
@@ -112,6 +115,39 @@ pub(crate) struct PairsArgs {
 
     #[command(flatten)]
     pub(crate) pairing: PairingArgs,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  # Everything that OpenAI would refuse, with its place
+  tracemill check train.jsonl --as openai
+
+  # For a program: one JSON object a finding
+  tracemill check data/ --as sharegpt --json
+
+Exit status: 0 clean · 1 something was found · 2 a file cannot be read";
+
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(crate) struct CheckArgs {
+    /// Files, folders (searched in name order) or `-` for standard input; `.gz` and `.zst` are read by suffix
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Format that they should be in: NAME[+extension][-extension]; see `tracemill formats`
+    #[arg(long = "as", value_name = "FORMAT")]
+    pub(crate) format: FormatSpec,
+
+    /// Print one JSON object a finding
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Longest record that is read
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    pub(crate) max_record: RecordLimit,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// What every run has: from where, to what, and how.

@@ -35,6 +35,12 @@ impl Failure {
         }
     }
 
+    /// Prints the message and gives this exit status instead of its own.
+    pub(crate) fn report_as(&self, status: u8) -> ExitCode {
+        self.report();
+        ExitCode::from(status)
+    }
+
     /// Prints the message and gives the exit status. A closed pipe is no failure of ours and ends quietly.
     pub(crate) fn report(&self) -> ExitCode {
         let (message, status) = match self {

@@ -254,7 +254,7 @@ fn output(path: &Path, overwrite: Overwrite, digest: Digest) -> Result<Output, F
     Ok(Output::create(&Target::from_argument(path), overwrite, digest).map_err(Error::from)?)
 }
 
-fn stop_on_signals(cancel: &Cancel) -> Result<(), Failure> {
+pub(crate) fn stop_on_signals(cancel: &Cancel) -> Result<(), Failure> {
     let cancel = cancel.clone();
     ctrlc::set_handler(move || cancel.cancel())
         .map_err(|error| Failure::Usage(format!("cannot watch for Ctrl-C: {error}")))

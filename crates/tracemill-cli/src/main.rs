@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod convert;
 mod failure;
 mod job;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Convert(args) => convert::run(&args),
         Command::Pairs(args) => pairs::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Formats(args) => list::formats(&args),
         Command::Sources(args) => list::sources(&args),
         Command::Completions { shell } => completions(shell),

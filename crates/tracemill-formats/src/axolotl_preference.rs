@@ -5,9 +5,11 @@
 //! Of a list of messages it takes the last alone, so an answer is one message. For pairs with tools use `trl-preference`.
 //! Identity and scores stand under `metadata`.
 
-use tracemill_model::{Example, JsonWriter, Preference, Shape, Span};
+use tracemill_model::json::Kind;
+use tracemill_model::{Example, JsonWriter, Preference, RawJson, Shape, Span};
 
 use crate::capability::{Capability, Feature};
+use crate::check::Findings;
 use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
@@ -29,18 +31,9 @@ pub(crate) const FORMAT: Format = Format {
         Feature::MultiTurn,
     ]),
     losses: PLAIN_LOSSES,
-    rules: &[
-        Rule::new(
-            "answers",
-            "`chosen` and `rejected` are one message each, or the last of a list is taken",
-            AXOLOTL,
-        ),
-        Rule::new(
-            "role-and-content",
-            "only role and content are read: `tool_calls`, `tools` and reasoning are dropped in silence",
-            AXOLOTL,
-        ),
-    ],
+    rules: &[ANSWERS, ROLE_AND_CONTENT],
+    file_rules: &[],
+    check,
     example: r#"{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Capital of Peru?"}],"chosen":{"role":"assistant","content":"Lima."},"rejected":{"role":"assistant","content":"Cusco."}}"#,
     make,
 };
@@ -68,6 +61,55 @@ pub(crate) const PLAIN_LOSSES: &[Loss] = &[
 ];
 
 const AXOLOTL: &str = "axolotl 0.19.0, prompt_strategies/dpo/chat_template.py";
+
+const ANSWERS: Rule = Rule::new(
+    "answers",
+    "`chosen` and `rejected` are one message each, or the last of a list is taken",
+    AXOLOTL,
+);
+const ROLE_AND_CONTENT: Rule = Rule::new(
+    "role-and-content",
+    "only role and content are read: `tool_calls`, `tools` and reasoning are dropped in silence",
+    AXOLOTL,
+);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    findings.member(record, "messages", |findings, list| {
+        findings.each(list, |findings, _, message| check_message(message, findings));
+    });
+    for key in ["chosen", "rejected"] {
+        findings.member(record, key, |findings, answer| match answer.kind() {
+            Kind::String => {}
+            Kind::Object => check_message(answer, findings),
+            Kind::Array if answer.elements().count() == 1 => {
+                findings.each(answer, |findings, _, message| check_message(message, findings));
+            }
+            Kind::Array => findings.note(
+                &ANSWERS,
+                "the answer is a list, and its last message alone is taken",
+            ),
+            kind => findings.note(&ANSWERS, format!("the answer is {}", kind.noun())),
+        });
+    }
+    findings.member_if_any(record, "tools", |findings, _| {
+        findings.note(&ROLE_AND_CONTENT, "`tools` is dropped in silence");
+    });
+}
+
+fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
+    if findings.is(message, Kind::Object) {
+        findings.member(message, "role", |findings, role| {
+            findings.text(role);
+        });
+        findings.member(message, "content", |findings, content| {
+            findings.text(content);
+        });
+        findings.only_keys(message, &["role", "content"], &ROLE_AND_CONTENT);
+    }
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     Ok(Box::new(Axolotl {

@@ -5,9 +5,10 @@
 //! calls and results before the answers are losses, and so are names. Definitions have their place in `input.tools`, and an
 //! answer may call; its content is then `""`. Whether reasoning is read from answers is not known: it is a loss.
 
-use tracemill_model::Shape;
+use tracemill_model::{RawJson, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
+use crate::check::{self, Chat, Demand, Findings};
 use crate::encoder::Encoder;
 use crate::loss::Loss;
 use crate::options::EncodeOptions;
@@ -51,20 +52,9 @@ pub(crate) const FORMAT: Format = Format {
         Loss::LongCompletion,
         Loss::PromptDiffers,
     ],
-    rules: &[
-        Rule::new(
-            "keys",
-            "`input`, `preferred_output` and `non_preferred_output`",
-            GUIDE,
-        ),
-        Rule::new(
-            "roles",
-            "the roles of `input.messages` are system, user and assistant",
-            GUIDE,
-        ),
-        Rule::new("outputs", "each output is an assistant message", GUIDE),
-        Rule::new("content", "`content` is text", GUIDE),
-    ],
+    rules: &[KEYS, ROLES, OUTPUTS, CONTENT],
+    file_rules: &[],
+    check,
     example: r#"{"input":{"messages":[{"role":"user","content":"Capital of Peru?"}]},"preferred_output":[{"role":"assistant","content":"Lima."}],"non_preferred_output":[{"role":"assistant","content":"Cusco."}]}"#,
     make,
 };
@@ -79,6 +69,37 @@ static DIALECT: Dialect = Dialect {
     last: Last::Any,
     check_tools: |_| Ok(()),
 };
+
+const KEYS: Rule = Rule::new(
+    "keys",
+    "`input`, `preferred_output` and `non_preferred_output`",
+    GUIDE,
+);
+const ROLES: Rule = Rule::new(
+    "roles",
+    "the roles of `input.messages` are system, user and assistant",
+    GUIDE,
+);
+const OUTPUTS: Rule = Rule::new("outputs", "each output is an assistant message", GUIDE);
+const CONTENT: Rule = Rule::new("content", "`content` is text", GUIDE);
+
+const INPUT_OUTPUT: check::InputOutput = check::InputOutput {
+    keys: KEYS,
+    input: Chat(&[
+        Demand::Roles(ROLES, &["system", "user", "assistant"]),
+        Demand::TextContent(CONTENT),
+    ]),
+    output: Chat(&[
+        Demand::One(OUTPUTS),
+        Demand::Last(OUTPUTS, &["assistant"]),
+        Demand::TextContent(CONTENT),
+    ]),
+    names: None,
+};
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    INPUT_OUTPUT.check(record, findings);
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     spec::no_metadata(FORMAT.name, "Fireworks", options)?;

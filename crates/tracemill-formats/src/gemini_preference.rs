@@ -5,9 +5,11 @@
 //! losses. System messages are parts of `system_instruction`. `score` is 1 for the better completion and 0 for the
 //! worse one: it marks which is which, and is no measure.
 
-use tracemill_model::{Content, Example, JsonWriter, Message, Part, Preference, Role, Shape, Text};
+use tracemill_model::json::Kind;
+use tracemill_model::{Content, Example, JsonWriter, Message, Part, Preference, RawJson, Role, Shape, Text};
 
 use crate::capability::{Capability, Feature, Holds};
+use crate::check::Findings;
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
@@ -46,25 +48,89 @@ pub(crate) const FORMAT: Format = Format {
         Loss::LongCompletion,
         Loss::PromptDiffers,
     ],
-    rules: &[
-        Rule::new("last", "`contents` ends with a user turn", GUIDE),
-        Rule::new(
-            "completions",
-            "there are two completions, of the role `model`, with the scores 1 and 0",
-            GUIDE,
-        ),
-        Rule::new("text", "parts are text", GUIDE),
-        Rule::new(
-            "keys",
-            "no other keys",
-            "google-genai 3.4.0, types.GeminiPreferenceExample",
-        ),
-    ],
+    rules: &[LAST, COMPLETIONS, TEXT, KEYS],
+    file_rules: &[],
+    check,
     example: r#"{"system_instruction":{"parts":[{"text":"Be brief."}]},"contents":[{"role":"user","parts":[{"text":"Capital of Peru?"}]}],"completions":[{"score":1,"completion":{"role":"model","parts":[{"text":"Lima."}]}},{"score":0,"completion":{"role":"model","parts":[{"text":"Cusco."}]}}]}"#,
     make,
 };
 
 const GUIDE: &str = "guide \"Prepare preference tuning data\" of Vertex AI";
+
+const LAST: Rule = Rule::new("last", "`contents` ends with a user turn", GUIDE);
+const COMPLETIONS: Rule = Rule::new(
+    "completions",
+    "there are two completions, of the role `model`, with the scores 1 and 0",
+    GUIDE,
+);
+const TEXT: Rule = Rule::new("text", "parts are text", GUIDE);
+const KEYS: Rule = Rule::new(
+    "keys",
+    "no other keys",
+    "google-genai 3.4.0, types.GeminiPreferenceExample",
+);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    findings.only_keys(
+        record,
+        &[
+            "system_instruction",
+            "systemInstruction",
+            "contents",
+            "completions",
+        ],
+        &KEYS,
+    );
+    for key in ["system_instruction", "systemInstruction"] {
+        findings.member_if_any(record, key, check_content);
+    }
+    findings.member(record, "contents", |findings, contents| {
+        findings.each(contents, |findings, _, content| check_content(findings, content));
+        let last = contents.elements().last();
+        if last.is_none_or(|content| content.get("role").is_none_or(|role| role.as_str() != "\"user\"")) {
+            findings.note(&LAST, "the last of the contents is not the user's");
+        }
+    });
+    findings.member(record, "completions", check_completions);
+}
+
+fn check_completions(findings: &mut Findings, completions: &RawJson<'_>) {
+    let mut scores = Vec::new();
+    findings.each(completions, |findings, _, completion| {
+        scores.push(completion.get("score").and_then(|score| score.as_f64()));
+        findings.member(completion, "completion", |findings, content| {
+            if content
+                .get("role")
+                .is_none_or(|role| role.as_str() != "\"model\"")
+            {
+                findings.note(&COMPLETIONS, "the completion is not of the role `model`");
+            }
+            check_content(findings, content);
+        });
+    });
+    scores.sort_by(|a, b| b.partial_cmp(a).unwrap_or(std::cmp::Ordering::Equal));
+    if scores != [Some(1.0), Some(0.0)] {
+        findings.note(
+            &COMPLETIONS,
+            "there have to be two completions, with the scores 1 and 0",
+        );
+    }
+}
+
+fn check_content(findings: &mut Findings, content: &RawJson<'_>) {
+    if findings.is(content, Kind::Object) {
+        findings.member(content, "parts", |findings, parts| {
+            findings.each(parts, |findings, _, part| {
+                if part.get("text").is_none_or(|text| text.kind() != Kind::String) {
+                    findings.note(&TEXT, "the part holds no text");
+                }
+            });
+        });
+    }
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     spec::no_metadata(FORMAT.name, "Vertex AI", options)?;

@@ -16,10 +16,11 @@
 
 use std::ops::Range;
 
-use tracemill_model::json::EmbeddedJson;
-use tracemill_model::{Conversation, Example, JsonWriter, Message, Role, Shape, Text, ToolCall};
+use tracemill_model::json::{EmbeddedJson, Kind};
+use tracemill_model::{Conversation, Example, JsonWriter, Message, RawJson, Role, Shape, Text, ToolCall};
 
 use crate::capability::{Capability, Feature, Holds};
+use crate::check::{self, Chat, Demand, Findings, Form};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
@@ -28,8 +29,9 @@ use crate::shared::account::Carried;
 use crate::shared::reasoning::{self, Placement};
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
-use crate::shared::{self, account, arguments, metadata, text, tools};
+use crate::shared::{self, account, arguments, lists, metadata, text, tools};
 use crate::spec::{FormatSpec, SpecError};
+use crate::trl_preference::{ASKED, check_asked};
 
 pub(crate) const FORMAT: Format = Format {
     name: "hf",
@@ -75,45 +77,17 @@ pub(crate) const FORMAT: Format = Format {
         Loss::TrainFlags,
     ],
     rules: &[
-        Rule::new(
-            "arguments",
-            "the arguments of a call are an object: text raises in the templates of Qwen 3.5, GLM 4 and Nemotron 3, and \
-             is encoded twice by those of Llama 3.1, Qwen 2.5 and gpt-oss",
-            TEMPLATES,
-        ),
-        Rule::new(
-            "content",
-            "`content` is text and never `null`: templates of Qwen 3 VL, gpt-oss and LFM 2.5 fail on `null`, those of \
-             Llama 3 and GLM 4 print it",
-            TEMPLATES,
-        ),
-        Rule::new(
-            "result-name",
-            "a result carries the name of its function, which the template of gpt-oss needs",
-            TEMPLATES,
-        ),
-        Rule::new(
-            "roles",
-            "roles are system, user, assistant and tool; developer works where a template knows it",
-            TRL,
-        ),
-        Rule::new(
-            "columns",
-            "a record has either `messages` or `prompt` and `completion`; all parts are lists of messages",
-            TRL,
-        ),
-        Rule::new(
-            "prompt",
-            "`prompt` holds a message: the kind of a data set is told by its first one",
-            TRL,
-        ),
-        Rule::new(
-            "schemas",
-            "arguments and schemas of differing shape survive `load_dataset` from datasets 4.8.4 on; 4.0.0 fills them \
-             up with nulls, which templates print",
-            "datasets 4.0.0, 4.8.4 and 5.2.0, packaged_modules/json/json.py",
-        ),
+        ARGUMENTS,
+        CONTENT,
+        RESULT_NAME,
+        ROLES,
+        COLUMNS,
+        PROMPT,
+        SCHEMAS,
+        ASKED,
     ],
+    file_rules: &[],
+    check,
     example: r#"{"messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"assistant","content":"","reasoning_content":"Need a lookup.","tool_calls":[{"id":"call_1","type":"function","function":{"name":"get_weather","arguments":{"city":"Oslo"}}}]},{"role":"tool","tool_call_id":"call_1","name":"get_weather","content":"4 C"},{"role":"assistant","content":"4 C."}],"tools":[{"type":"function","function":{"name":"get_weather","description":"Current weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]}"#,
     make,
 };
@@ -121,6 +95,82 @@ pub(crate) const FORMAT: Format = Format {
 const TEMPLATES: &str = "chat templates as shipped in trl 1.16.0, rendered";
 const TRL: &str = "trl 1.16.0, data_utils.py and docs/source/dataset_formats.md";
 const PROMPT_COMPLETION: &str = "prompt-completion";
+
+const ARGUMENTS: Rule = Rule::new(
+    "arguments",
+    "the arguments of a call are an object: text raises in the templates of Qwen 3.5, GLM 4 and Nemotron 3, and \
+     is encoded twice by those of Llama 3.1, Qwen 2.5 and gpt-oss",
+    TEMPLATES,
+);
+const CONTENT: Rule = Rule::new(
+    "content",
+    "`content` is text and never `null`: templates of Qwen 3 VL, gpt-oss and LFM 2.5 fail on `null`, those of \
+     Llama 3 and GLM 4 print it",
+    TEMPLATES,
+);
+const RESULT_NAME: Rule = Rule::new(
+    "result-name",
+    "a result carries the name of its function, which the template of gpt-oss needs",
+    TEMPLATES,
+);
+const ROLES: Rule = Rule::new(
+    "roles",
+    "roles are system, user, assistant and tool; developer works where a template knows it",
+    TRL,
+);
+const COLUMNS: Rule = Rule::new(
+    "columns",
+    "a record has either `messages` or `prompt` and `completion`; all parts are lists of messages",
+    TRL,
+);
+const PROMPT: Rule = Rule::new(
+    "prompt",
+    "`prompt` holds a message: the kind of a data set is told by its first one",
+    TRL,
+);
+const SCHEMAS: Rule = Rule::told(
+    "schemas",
+    "arguments and schemas of differing shape survive `load_dataset` from datasets 4.8.4 on; 4.0.0 fills them \
+     up with nulls, which templates print",
+    "datasets 4.0.0, 4.8.4 and 5.2.0, packaged_modules/json/json.py",
+);
+
+/// What chat templates demand of messages.
+const CHAT: Chat = Chat(&[
+    Demand::Roles(ROLES, &["system", "developer", "user", "assistant", "tool"]),
+    Demand::TextContent(CONTENT),
+    Demand::Arguments(ARGUMENTS, Form::Object),
+    Demand::ResultName(RESULT_NAME),
+]);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    let has = |key| record.get(key).is_some();
+    if has("messages") == (has("prompt") && has("completion")) {
+        findings.note(
+            &COLUMNS,
+            "either `messages` stands here, or `prompt` and `completion` do",
+        );
+    }
+    for key in ["messages", "completion"] {
+        findings.member_if_any(record, key, |findings, list| CHAT.check(list, findings));
+    }
+    findings.member_if_any(record, "prompt", |findings, list| {
+        if list.kind() == Kind::Array && list.elements().next().is_none() {
+            findings.note(&PROMPT, "the prompt is empty");
+        } else {
+            CHAT.check(list, findings);
+        }
+    });
+    check_asked(record, findings);
+    findings.member_if_any(record, "tools", |findings, tools| {
+        if tools.kind() != Kind::String {
+            check::tools(tools, None, findings);
+        }
+    });
+}
 
 #[expect(
     clippy::unnecessary_wraps,
@@ -196,6 +246,7 @@ impl Encoder for HuggingFace {
             }
             Columns::PromptCompletion => {
                 let target = turns.last_target(&conversation)?;
+                lists::check_asked(&messages[..target])?;
                 w.key("prompt");
                 turns.list(0..target, &mut w)?;
                 w.key("completion");

@@ -59,6 +59,7 @@
 
 mod axolotl_preference;
 mod capability;
+mod check;
 mod companion;
 mod encoder;
 mod fireworks_dpo;
@@ -86,6 +87,7 @@ mod trl_preference;
 mod trl_reward;
 
 pub use capability::{Capability, Feature, Holds};
+pub use check::{FileFacts, FileRule, Finding, Findings, common_rules};
 pub use companion::{Columns, Companion};
 pub use encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 pub use loss::{Loss, Losses, Omission};

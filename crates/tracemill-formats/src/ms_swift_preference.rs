@@ -10,10 +10,11 @@
 
 use std::ops::Range;
 
-use tracemill_model::json::EmbeddedJson;
-use tracemill_model::{Example, JsonWriter, Message, Preference, Role, Shape, Span};
+use tracemill_model::json::{EmbeddedJson, Kind};
+use tracemill_model::{Example, JsonWriter, Message, Preference, RawJson, Role, Shape, Span};
 
 use crate::capability::{Capability, Feature};
+use crate::check::Findings;
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
@@ -66,37 +67,103 @@ pub(crate) const FORMAT: Format = Format {
         Loss::LongCompletion,
         Loss::PromptDiffers,
     ],
-    rules: &[
-        Rule::new(
-            "roles",
-            "roles are system, user, assistant, `tool_call` and `tool_response`; keys other than role, content and loss are \
-             removed",
-            CORE,
-        ),
-        Rule::new("content", "`content` is never `null`", CORE),
-        Rule::new(
-            "columns",
-            "`messages` and `rejected_messages`; with tools also `rejected_tools`",
-            DOCS,
-        ),
-        Rule::new(
-            "calls",
-            "the content of a `tool_call` is JSON text of `name` and `arguments`",
-            DOCS,
-        ),
-        Rule::new("tools", "`tools` is JSON text", DOCS),
-        Rule::new(
-            "last-round",
-            "what stands behind the last user message is trained on",
-            "ms-swift, arguments/rlhf_args.py",
-        ),
-    ],
+    rules: &[ROLES, CONTENT, COLUMNS, CALLS, TOOLS, LAST_ROUND],
+    file_rules: &[],
+    check,
     example: r#"{"messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"tool_call","content":"{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\"}}"}],"rejected_messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"assistant","content":"Sunny."}],"tools":"[{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}}]","rejected_tools":"[{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}}]"}"#,
     make,
 };
 
 const CORE: &str = "ms-swift 4.6.0, dataset/preprocessor/core.py";
 const DOCS: &str = "ms-swift 2026-08, docs/source_en/Customization/Custom-dataset.md";
+
+const ROLES: Rule = Rule::new(
+    "roles",
+    "roles are system, user, assistant, `tool_call` and `tool_response`; keys other than role, content and loss are \
+     removed",
+    CORE,
+);
+const CONTENT: Rule = Rule::new("content", "`content` is never `null`", CORE);
+const COLUMNS: Rule = Rule::new(
+    "columns",
+    "`messages` and `rejected_messages`; with tools also `rejected_tools`",
+    DOCS,
+);
+const CALLS: Rule = Rule::new(
+    "calls",
+    "the content of a `tool_call` is JSON text of `name` and `arguments`",
+    DOCS,
+);
+const TOOLS: Rule = Rule::new("tools", "`tools` is JSON text", DOCS);
+const LAST_ROUND: Rule = Rule::told(
+    "last-round",
+    "what stands behind the last user message is trained on",
+    "ms-swift, arguments/rlhf_args.py",
+);
+
+const MESSAGE_ROLES: &[&str] = &["system", "user", "assistant", "tool_call", "tool_response"];
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    let lists = ["messages", "rejected_messages"];
+    for key in lists.into_iter().filter(|key| record.get(key).is_none()) {
+        findings.note(&COLUMNS, format!("`{key}` is missing"));
+    }
+    if record.get("tools").is_some() && record.get("rejected_tools").is_none() {
+        findings.note(&COLUMNS, "`rejected_tools` is missing beside `tools`");
+    }
+    for key in lists {
+        findings.member_if_any(record, key, |findings, list| {
+            findings.each(list, |findings, _, message| check_message(message, findings));
+        });
+    }
+    for key in ["tools", "rejected_tools"] {
+        findings.member_if_any(record, key, |findings, tools| match tools.as_text() {
+            Some(text) => findings.embedded(&text, &TOOLS, |_, _| {}),
+            None => findings.note(
+                &TOOLS,
+                format!("this is {}, and has to be JSON text", tools.kind().noun()),
+            ),
+        });
+    }
+}
+
+/// Checks a message in the roles of ms-swift.
+fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(message, Kind::Object) {
+        return;
+    }
+    findings.only_keys(message, &["role", "content", "loss", "loss_scale"], &ROLES);
+    let role = message.get("role");
+    let role = role
+        .as_ref()
+        .and_then(RawJson::as_text)
+        .map(|role| role.decode().into_owned());
+    let role = role.unwrap_or_default();
+    if !MESSAGE_ROLES.contains(&role.as_str()) {
+        findings.note(
+            &ROLES,
+            format!("the role `{role}` is none of {}", MESSAGE_ROLES.join(", ")),
+        );
+    }
+    findings.member(message, "content", |findings, content| {
+        if content.is_null() {
+            return findings.note(&CONTENT, "`content` is null");
+        }
+        let Some(text) = findings.text(content) else {
+            return;
+        };
+        if role == "tool_call" {
+            findings.embedded(&text, &CALLS, |findings, call| {
+                if call.get("name").is_none() || call.get("arguments").is_none() {
+                    findings.note(&CALLS, "the call lacks `name` or `arguments`");
+                }
+            });
+        }
+    });
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     Ok(Box::new(MsSwift {

@@ -11,11 +11,14 @@
 //! `turn_id`. With metadata included, that of both traces stands under `chosen_raw_metadata` and
 //! `rejected_raw_metadata`, where NeMo Agent Toolkit has it.
 
+use tracemill_model::json::Kind;
 use tracemill_model::{Example, GroupKind, JsonWriter, Preference, Ranked, RawJson, Shape, Side, Trace};
 
 use crate::capability::{Capability, Feature, Holds};
+use crate::check::Findings;
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses, Omission};
+use crate::nemo_dpo::check_item;
 use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{Extension, Format, Rule};
 use crate::shared::pair::{self, Passage};
@@ -54,19 +57,9 @@ pub(crate) const FORMAT: Format = Format {
         Loss::LongCompletion,
         Loss::PromptDiffers,
     ],
-    rules: &[
-        Rule::new(
-            "item",
-            "an item is `prompt` (text, or a list of `role` and `content`), `chosen_response` and `rejected_response`",
-            MODELS,
-        ),
-        Rule::new("reward", "`reward` is a number", MODELS),
-        Rule::new(
-            "metadata",
-            "`metadata` names the pair: scores, indices, example and turn",
-            BUILDER,
-        ),
-    ],
+    rules: &[ITEM, REWARD, METADATA],
+    file_rules: &[],
+    check,
     example: r#"[{"episode":[{"prompt":[{"role":"user","content":"U"}],"chosen_response":"good","rejected_response":"bad"}],"reward":0.7,"shaped_rewards":null,"metadata":{"dpo_type":"preference_pair","score_diff":0.7,"example_id":"e1","turn_id":"t1","chosen_score":0.9,"rejected_score":0.2,"chosen_index":0,"rejected_index":1,"num_candidates":2}}]"#,
     make,
 };
@@ -75,6 +68,46 @@ const MODELS: &str = "NeMo Agent Toolkit 1.9.0, data_models/finetuning.py";
 const BUILDER: &str = "NeMo Agent Toolkit 1.9.0, dpo/trajectory_builder.py";
 const REWARD_CHOSEN_SCORE: &str = "reward-chosen-score";
 const KEYS: [&str; 2] = ["chosen_response", "rejected_response"];
+
+const ITEM: Rule = Rule::new(
+    "item",
+    "an item is `prompt` (text, or a list of `role` and `content`), `chosen_response` and `rejected_response`",
+    MODELS,
+);
+const REWARD: Rule = Rule::new("reward", "`reward` is a number", MODELS);
+const METADATA: Rule = Rule::new(
+    "metadata",
+    "`metadata` names the pair: scores, indices, example and turn",
+    BUILDER,
+);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    findings.each(record, |findings, _, trajectory| {
+        if !findings.is(trajectory, Kind::Object) {
+            return;
+        }
+        findings.member(trajectory, "episode", |findings, episode| {
+            findings.each(episode, |findings, _, item| {
+                for key in ["prompt", "chosen_response", "rejected_response"] {
+                    if item.get(key).is_none() {
+                        findings.note(&ITEM, format!("`{key}` is missing"));
+                    }
+                }
+                check_item(item, [&ITEM, &ITEM], findings);
+            });
+        });
+        findings.member(trajectory, "reward", |findings, reward| {
+            if reward.as_f64().is_none() {
+                findings.note(&REWARD, format!("the reward is {}", reward.kind().noun()));
+            }
+        });
+        findings.member_if_any(trajectory, "metadata", |findings, metadata| {
+            if metadata.kind() != Kind::Object {
+                findings.note(&METADATA, format!("the metadata is {}", metadata.kind().noun()));
+            }
+        });
+    });
+}
 
 fn make(spec: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     Ok(Box::new(NatTrajectory {

@@ -5,9 +5,11 @@
 //! message alone, whose history is then a loss. Both answers are one text: calls, tool definitions and reasoning have no
 //! place. NeMo-Aligner expects text that is already templated. Whether other columns are accepted is not known.
 
-use tracemill_model::{Example, JsonWriter, Preference, Role, Shape};
+use tracemill_model::json::Kind;
+use tracemill_model::{Example, JsonWriter, Preference, RawJson, Role, Shape};
 
 use crate::capability::{Capability, Feature};
+use crate::check::Findings;
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::Loss;
 use crate::options::{EncodeOptions, MetadataMode};
@@ -50,19 +52,9 @@ pub(crate) const FORMAT: Format = Format {
         Loss::PromptHistory,
         Loss::PromptDiffers,
     ],
-    rules: &[
-        Rule::new(
-            "columns",
-            "`prompt`, `chosen_response` and `rejected_response`",
-            ALIGNER,
-        ),
-        Rule::new("answers", "both answers are text", NAT),
-        Rule::new(
-            "prompt",
-            "`prompt` is text, or a list of `role` and `content`",
-            NAT,
-        ),
-    ],
+    rules: &[COLUMNS, ANSWERS, PROMPT],
+    file_rules: &[],
+    check,
     example: r#"{"prompt":[{"role":"user","content":"Capital of Peru?"}],"chosen_response":"Lima.","rejected_response":"Cusco."}"#,
     make,
 };
@@ -72,6 +64,57 @@ const NAT: &str = "NeMo Agent Toolkit 1.9.0, DPOItem and the NeMo Customizer ada
 const STRING: &str = "string";
 const LAST_MESSAGE: &str = "last-message";
 const KEYS: [&str; 2] = ["chosen_response", "rejected_response"];
+
+const COLUMNS: Rule = Rule::new(
+    "columns",
+    "`prompt`, `chosen_response` and `rejected_response`",
+    ALIGNER,
+);
+const ANSWERS: Rule = Rule::new("answers", "both answers are text", NAT);
+const PROMPT: Rule = Rule::new(
+    "prompt",
+    "`prompt` is text, or a list of `role` and `content`",
+    NAT,
+);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    for key in ["prompt", "chosen_response", "rejected_response"] {
+        if record.get(key).is_none() {
+            findings.note(&COLUMNS, format!("`{key}` is missing"));
+        }
+    }
+    check_item(record, [&PROMPT, &ANSWERS], findings);
+}
+
+/// Checks the prompt and the two answers of an item.
+pub(crate) fn check_item(item: &RawJson<'_>, [prompt, answers]: [&Rule; 2], findings: &mut Findings) {
+    findings.member_if_any(item, "prompt", |findings, value| match value.kind() {
+        Kind::String => {}
+        Kind::Array => findings.each(value, |findings, _, message| {
+            let is_text = |key| message.get(key).is_some_and(|value| value.kind() == Kind::String);
+            if !is_text("role") || !is_text("content") {
+                findings.note(
+                    prompt,
+                    "a message of the prompt has `role` and `content`, both text",
+                );
+            }
+        }),
+        kind => findings.note(prompt, format!("the prompt is {}", kind.noun())),
+    });
+    for key in KEYS {
+        findings.member_if_any(item, key, |findings, answer| {
+            if answer.kind() != Kind::String {
+                findings.note(
+                    answers,
+                    format!("the answer is {}, and has to be text", answer.kind().noun()),
+                );
+            }
+        });
+    }
+}
 
 fn make(spec: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     spec::no_metadata(FORMAT.name, "NeMo Customizer", options)?;

@@ -7,9 +7,11 @@
 
 use std::ops::Range;
 
-use tracemill_model::{Example, JsonWriter, Preference, Ranked, Shape, Side, Span};
+use tracemill_model::json::Kind;
+use tracemill_model::{Example, JsonWriter, Preference, Ranked, RawJson, Shape, Side, Span};
 
 use crate::capability::{Capability, Feature};
+use crate::check::{Chat, Demand, Findings, Form};
 use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::loss::Loss;
 use crate::options::{EncodeOptions, MetadataMode};
@@ -57,30 +59,60 @@ pub(crate) const FORMAT: Format = Format {
         Loss::TrainFlags,
         Loss::PromptDiffers,
     ],
-    rules: &[
-        Rule::new(
-            "ranks",
-            "a lower rank is better; DPO and reward models raise on equal ones",
-            NEMO_RL,
-        ),
-        Rule::new(
-            "two",
-            "DPO and reward models take exactly two completions",
-            NEMO_RL,
-        ),
-        Rule::new(
-            "no-tools",
-            "tool definitions are not passed to the template",
-            NEMO_RL,
-        ),
-        ARGUMENTS,
-        CONTENT,
-    ],
+    rules: &[RANKS, TWO, NO_TOOLS, ARGUMENTS, CONTENT],
+    file_rules: &[],
+    check,
     example: r#"{"context":[{"role":"user","content":"Capital of Peru?"}],"completions":[{"rank":0,"completion":[{"role":"assistant","content":"Lima."}]},{"rank":1,"completion":[{"role":"assistant","content":"Cusco."}]}]}"#,
     make,
 };
 
 const NEMO_RL: &str = "NeMo-RL 2026-08, nemo_rl/data/processors.py and datasets/preference_datasets";
+
+const RANKS: Rule = Rule::new(
+    "ranks",
+    "a lower rank is better; DPO and reward models raise on equal ones",
+    NEMO_RL,
+);
+const TWO: Rule = Rule::told(
+    "two",
+    "DPO and reward models take exactly two completions",
+    NEMO_RL,
+);
+const NO_TOOLS: Rule = Rule::told(
+    "no-tools",
+    "tool definitions are not passed to the template",
+    NEMO_RL,
+);
+
+const LISTS: Chat = Chat(&[
+    Demand::TextContent(CONTENT),
+    Demand::Arguments(ARGUMENTS, Form::Object),
+]);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    findings.member(record, "context", |findings, list| LISTS.check(list, findings));
+    findings.member(record, "completions", |findings, completions| {
+        let is_pair = completions.elements().count() == 2;
+        let mut ranks = Vec::new();
+        findings.each(completions, |findings, _, completion| {
+            findings.member(completion, "completion", |findings, list| {
+                LISTS.check(list, findings);
+            });
+            findings.member(completion, "rank", |findings, rank| {
+                match rank.as_str().parse::<u64>() {
+                    Ok(number) if is_pair && ranks.contains(&number) => {
+                        findings.note(&RANKS, format!("the rank {number} stands twice"));
+                    }
+                    Ok(number) => ranks.push(number),
+                    Err(_) => findings.note(&RANKS, format!("the rank {rank} is no whole number from 0 on")),
+                }
+            });
+        });
+    });
+}
 
 #[expect(
     clippy::unnecessary_wraps,

@@ -10,12 +10,14 @@
 //! Marks of what is trained on are `weight` 0 or 1; when one turn of several is to be learnt, every earlier assistant
 //! turn has weight 0. Turns after the last assistant turn stay: whether OpenAI refuses them is not known.
 
+use tracemill_model::json::Kind;
 use tracemill_model::{
     CallRef, Content, Conversation, Example, Function, JsonWriter, Media, MediaKind, MediaSource, Message,
     Part, RawJson, Role, Shape, Text, Tool, Trace,
 };
 
 use crate::capability::{Capability, Feature, Holds};
+use crate::check::{self, Chat, Demand, FileRule, Findings, Form};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses, Omission};
 use crate::options::{EncodeOptions, MetadataMode};
@@ -65,46 +67,13 @@ pub(crate) const FORMAT: Format = Format {
         Loss::TrainFlags,
     ],
     rules: &[
-        Rule::new(
-            "roles",
-            "roles are system, user, assistant and tool; developer is not in the list for supervised tuning",
-            SPEC,
-        ),
-        Rule::new(
-            "content",
-            "every message has `content`, except that an assistant turn with calls may lack it; `null` stands on \
-             assistant turns alone",
-            SPEC,
-        ),
-        Rule::new("arguments", "the arguments of a call are a JSON string", SPEC),
-        Rule::new(
-            "results",
-            "a tool message has a `tool_call_id` that names an earlier call, one message for each call",
-            SPEC,
-        ),
-        Rule::new(
-            "weight",
-            "`weight` is the integer 0 or 1, on assistant messages alone",
-            SPEC,
-        ),
-        Rule::new(
-            "tool-name",
-            "the name of a function has 1 to 64 characters of `A-Z`, `a-z`, `0-9`, `_` and `-`",
-            SPEC,
-        ),
-        Rule::new(
-            "images",
-            "images stand in user messages, at most 10 in one record, by address or as data",
-            "\"Vision fine-tuning\" guide of OpenAI (Azure OpenAI: 64)",
-        ),
-        Rule::new("media", "sound and files are not supported for fine-tuning", SPEC),
-        Rule::new(
-            "no-null",
-            "`tool_calls` is left out, never `null`",
-            "openai 3.52.0, types/chat/chat_completion_assistant_message_param.py",
-        ),
-        Rule::new("target", "at least one assistant message is trained on", SPEC),
+        ROLES, CONTENT, ARGUMENTS, RESULTS, WEIGHT, TOOL_NAME, IMAGES, MEDIA, NO_NULL, TARGET,
     ],
+    file_rules: &[
+        FileRule::AtLeast(AT_LEAST, 10),
+        FileRule::Bytes(BYTES, 512_000_000),
+    ],
+    check,
     example: r#"{"messages":[{"role":"system","content":"You are a travel desk."},{"role":"user","content":"Weather in Oslo and Lyon?"},{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"get_weather","arguments":"{\"city\":\"Oslo\"}"}},{"id":"call_2","type":"function","function":{"name":"get_weather","arguments":"{\"city\":\"Lyon\"}"}}],"weight":1},{"role":"tool","tool_call_id":"call_1","content":"4 C"},{"role":"tool","tool_call_id":"call_2","content":"17 C"},{"role":"assistant","content":"Oslo 4 C, Lyon 17 C.","weight":1}],"tools":[{"type":"function","function":{"name":"get_weather","description":"Current weather","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}],"parallel_tool_calls":true}"#,
     make,
 };
@@ -122,6 +91,84 @@ const MAX_IMAGES: usize = 10;
 
 /// `FunctionObject.name`.
 const MAX_TOOL_NAME: usize = 64;
+
+const ROLES: Rule = Rule::new(
+    "roles",
+    "roles are system, user, assistant and tool; developer is not in the list for supervised tuning",
+    SPEC,
+);
+const CONTENT: Rule = Rule::new(
+    "content",
+    "every message has `content`, except that an assistant turn with calls may lack it; `null` stands on \
+     assistant turns alone",
+    SPEC,
+);
+const ARGUMENTS: Rule = Rule::new("arguments", "the arguments of a call are a JSON string", SPEC);
+const RESULTS: Rule = Rule::new(
+    "results",
+    "a tool message has a `tool_call_id` that names an earlier call, one message for each call",
+    SPEC,
+);
+const WEIGHT: Rule = Rule::new(
+    "weight",
+    "`weight` is the integer 0 or 1, on assistant messages alone",
+    SPEC,
+);
+const TOOL_NAME: Rule = Rule::new(
+    "tool-name",
+    "the name of a function has 1 to 64 characters of `A-Z`, `a-z`, `0-9`, `_` and `-`",
+    SPEC,
+);
+const IMAGES: Rule = Rule::new(
+    "images",
+    "images stand in user messages, at most 10 in one record, by address or as data",
+    "\"Vision fine-tuning\" guide of OpenAI (Azure OpenAI: 64)",
+);
+const MEDIA: Rule = Rule::new("media", "sound and files are not supported for fine-tuning", SPEC);
+const NO_NULL: Rule = Rule::new(
+    "no-null",
+    "`tool_calls` is left out, never `null`",
+    "openai 3.52.0, types/chat/chat_completion_assistant_message_param.py",
+);
+const TARGET: Rule = Rule::new("target", "at least one assistant message is trained on", SPEC);
+
+const AT_LEAST: Rule = Rule::new(
+    "at-least",
+    "a file has at least 10 records",
+    "\"Supervised fine-tuning\" guide of OpenAI",
+);
+const BYTES: Rule = Rule::new(
+    "bytes",
+    "a file has at most 512 MB",
+    "openai/openai-openapi 2.3.0 (2025-05-20), /files",
+);
+
+/// What OpenAI demands of messages.
+const CHAT: Chat = Chat(&[
+    Demand::Roles(ROLES, &["system", "user", "assistant", "tool"]),
+    Demand::Content(CONTENT),
+    Demand::NullOnAssistant(CONTENT),
+    Demand::Parts(MEDIA, &["text", "image_url", "refusal"]),
+    Demand::Images(IMAGES, MAX_IMAGES),
+    Demand::Arguments(ARGUMENTS, Form::Text),
+    Demand::NoNullCalls(NO_NULL),
+    Demand::Results(RESULTS),
+    Demand::Weight(WEIGHT),
+    Demand::Target(TARGET),
+]);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    findings.member(record, "messages", |findings, list| CHAT.check(list, findings));
+    findings.member_if_any(record, "tools", |findings, tools| {
+        check::tools(tools, Some(&TOOL_NAME), findings);
+    });
+    findings.member_if_any(record, "parallel_tool_calls", |findings, parallel| {
+        findings.is(parallel, Kind::Bool);
+    });
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     let name = FORMAT.name;

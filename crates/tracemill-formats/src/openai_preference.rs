@@ -5,9 +5,10 @@
 //! consumer was seen to use. Each output is exactly one assistant message, which every source allows; turns behind it are
 //! the loss `long-completion`. Arguments are a JSON string. Reasoning and images have no place.
 
-use tracemill_model::Shape;
+use tracemill_model::{RawJson, Shape};
 
 use crate::capability::{Capability, Feature};
+use crate::check::{self, Chat, Demand, Findings, Form};
 use crate::encoder::Encoder;
 use crate::loss::Loss;
 use crate::openai;
@@ -53,29 +54,9 @@ pub(crate) const FORMAT: Format = Format {
         Loss::LongCompletion,
         Loss::PromptDiffers,
     ],
-    rules: &[
-        Rule::new(
-            "keys",
-            "`input`, `preferred_output` and `non_preferred_output`",
-            "guide \"Direct preference optimization\" of OpenAI; Azure OpenAI; openai-client-base 0.8.1",
-        ),
-        Rule::new(
-            "outputs",
-            "each output is one assistant message (Azure OpenAI takes several)",
-            SPEC,
-        ),
-        Rule::new("arguments", "the arguments of a call are a JSON string", SPEC),
-        Rule::new(
-            "text",
-            "text alone: the guide excludes images, which the specification mentions",
-            "guide \"Direct preference optimization\" of OpenAI",
-        ),
-        Rule::new(
-            "tool-name",
-            "the name of a function has at most 64 characters of `A-Z`, `a-z`, `0-9`, `_` and `-`",
-            SPEC,
-        ),
-    ],
+    rules: &[KEYS, OUTPUTS, ARGUMENTS, TEXT, TOOL_NAME],
+    file_rules: &[],
+    check,
     example: r#"{"input":{"messages":[{"role":"system","content":"Use tools for facts."},{"role":"user","content":"Weather in Oslo?"}],"tools":[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]},"preferred_output":[{"role":"assistant","tool_calls":[{"id":"call_1","type":"function","function":{"name":"get_weather","arguments":"{\"city\":\"Oslo\"}"}}]}],"non_preferred_output":[{"role":"assistant","content":"It is sunny, 25 C."}]}"#,
     make,
 };
@@ -90,6 +71,47 @@ static DIALECT: Dialect = Dialect {
     last: Last::Any,
     check_tools: openai::check_tool_names,
 };
+
+const KEYS: Rule = Rule::new(
+    "keys",
+    "`input`, `preferred_output` and `non_preferred_output`",
+    "guide \"Direct preference optimization\" of OpenAI; Azure OpenAI; openai-client-base 0.8.1",
+);
+const OUTPUTS: Rule = Rule::new(
+    "outputs",
+    "each output is one assistant message (Azure OpenAI takes several)",
+    SPEC,
+);
+const ARGUMENTS: Rule = Rule::new("arguments", "the arguments of a call are a JSON string", SPEC);
+const TEXT: Rule = Rule::new(
+    "text",
+    "text alone: the guide excludes images, which the specification mentions",
+    "guide \"Direct preference optimization\" of OpenAI",
+);
+const TOOL_NAME: Rule = Rule::new(
+    "tool-name",
+    "the name of a function has at most 64 characters of `A-Z`, `a-z`, `0-9`, `_` and `-`",
+    SPEC,
+);
+
+const INPUT_OUTPUT: check::InputOutput = check::InputOutput {
+    keys: KEYS,
+    input: Chat(&[
+        Demand::Arguments(ARGUMENTS, Form::Text),
+        Demand::Parts(TEXT, &["text"]),
+    ]),
+    output: Chat(&[
+        Demand::One(OUTPUTS),
+        Demand::Last(OUTPUTS, &["assistant"]),
+        Demand::Arguments(ARGUMENTS, Form::Text),
+        Demand::Parts(TEXT, &["text"]),
+    ]),
+    names: Some(TOOL_NAME),
+};
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    INPUT_OUTPUT.check(record, findings);
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     spec::no_metadata(FORMAT.name, "OpenAI", options)?;

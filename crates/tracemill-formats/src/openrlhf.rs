@@ -5,9 +5,11 @@
 //! completion is one message: turns behind its first are the loss `long-completion`. Tool definitions never reach the
 //! template. `margin` is the difference of the scores. Identity and scores stand under `metadata`, which is removed.
 
-use tracemill_model::{Example, JsonWriter, Shape};
+use tracemill_model::json::Kind;
+use tracemill_model::{Example, JsonWriter, RawJson, Shape};
 
 use crate::capability::{Capability, Feature};
+use crate::check::{Chat, Demand, Findings, Form};
 use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::loss::Loss;
 use crate::options::{EncodeOptions, MetadataMode};
@@ -17,6 +19,7 @@ use crate::shared::reasoning::Placement;
 use crate::shared::{lists, tools};
 use crate::spec::{FormatSpec, SpecError};
 use crate::trl_preference::{ARGUMENTS, CONTENT};
+use crate::trl_reward::check_margin;
 
 pub(crate) const FORMAT: Format = Format {
     name: "openrlhf",
@@ -56,26 +59,54 @@ pub(crate) const FORMAT: Format = Format {
         Loss::LongCompletion,
         Loss::PromptDiffers,
     ],
-    rules: &[
-        Rule::new(
-            "prompt",
-            "both sides are the same up to their last message, the answer",
-            OPENRLHF,
-        ),
-        Rule::new("margin", "`margin` is a number, or absent", OPENRLHF),
-        Rule::new(
-            "no-tools",
-            "tool definitions are not passed to the template",
-            OPENRLHF,
-        ),
-        ARGUMENTS,
-        CONTENT,
-    ],
+    rules: &[PROMPT, MARGIN, NO_TOOLS, ARGUMENTS, CONTENT],
+    file_rules: &[],
+    check,
     example: r#"{"chosen":[{"role":"user","content":"Capital of Peru?"},{"role":"assistant","content":"Lima."}],"rejected":[{"role":"user","content":"Capital of Peru?"},{"role":"assistant","content":"Cusco."}],"margin":0.8}"#,
     make,
 };
 
 const OPENRLHF: &str = "OpenRLHF 0.11.2, datasets/reward_dataset.py";
+
+const PROMPT: Rule = Rule::new(
+    "prompt",
+    "both sides are the same up to their last message, the answer",
+    OPENRLHF,
+);
+const MARGIN: Rule = Rule::new("margin", "`margin` is a number, or absent", OPENRLHF);
+const NO_TOOLS: Rule = Rule::told(
+    "no-tools",
+    "tool definitions are not passed to the template",
+    OPENRLHF,
+);
+
+const LISTS: Chat = Chat(&[
+    Demand::TextContent(CONTENT),
+    Demand::Arguments(ARGUMENTS, Form::Object),
+]);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    for key in ["chosen", "rejected"] {
+        findings.member(record, key, |findings, list| LISTS.check(list, findings));
+    }
+    let prompt = |key| -> Vec<String> {
+        let list = record.get(key);
+        let mut messages: Vec<_> = list
+            .iter()
+            .flat_map(RawJson::elements)
+            .map(|message| message.to_string())
+            .collect();
+        messages.pop();
+        messages
+    };
+    if prompt("chosen") != prompt("rejected") {
+        findings.note(&PROMPT, "the two sides differ before their last message");
+    }
+    check_margin(record, &MARGIN, findings);
+}
 
 #[expect(
     clippy::unnecessary_wraps,

@@ -5,6 +5,7 @@ use std::fmt;
 use tracemill_model::Shape;
 
 use crate::capability::Capability;
+use crate::check::{Check, FileRule};
 use crate::encoder::Encoder;
 use crate::loss::Loss;
 use crate::options::EncodeOptions;
@@ -34,6 +35,10 @@ pub struct Format {
     pub(crate) losses: &'static [Loss],
     /// The rules its records keep, each with the consumer and version it was seen in.
     pub(crate) rules: &'static [Rule],
+    /// The rules that only a whole file can break.
+    pub(crate) file_rules: &'static [FileRule],
+    /// Checks one record against the rules.
+    pub(crate) check: Check,
     /// One record.
     pub(crate) example: &'static str,
     /// Makes the encoder.
@@ -62,6 +67,8 @@ pub struct Rule {
     pub text: &'static str,
     /// Who says so: consumer and version.
     pub seen_in: &'static str,
+    /// Whether a record can break it; others say what the consumer does.
+    pub breakable: bool,
 }
 
 impl Extension {
@@ -78,7 +85,22 @@ impl Extension {
 impl Rule {
     /// A rule with its evidence.
     pub(crate) const fn new(code: &'static str, text: &'static str, seen_in: &'static str) -> Self {
-        Rule { code, text, seen_in }
+        Rule {
+            code,
+            text,
+            seen_in,
+            breakable: true,
+        }
+    }
+
+    /// A rule that no record can break: what the consumer does with all of them.
+    pub(crate) const fn told(code: &'static str, text: &'static str, seen_in: &'static str) -> Self {
+        Rule {
+            code,
+            text,
+            seen_in,
+            breakable: false,
+        }
     }
 }
 

@@ -17,10 +17,11 @@
 
 use std::ops::Range;
 
-use tracemill_model::json::EmbeddedJson;
-use tracemill_model::{CallRef, Example, JsonString, JsonWriter, Message, Role, Shape, Trace};
+use tracemill_model::json::{EmbeddedJson, Kind};
+use tracemill_model::{CallRef, Example, JsonString, JsonWriter, Message, RawJson, Role, Shape, Trace};
 
 use crate::capability::{Capability, Feature, Holds};
+use crate::check::{Conversations, Findings, Parity};
 use crate::companion::{Columns, Companion};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
@@ -77,42 +78,59 @@ pub(crate) const FORMAT: Format = Format {
         Loss::ObjectContent,
         Loss::TrainFlags,
     ],
-    rules: &[
-        Rule::new(
-            "order",
-            "odd places hold `human` or `observation`, even ones `gpt` or `function_call`; else the record is dropped",
-            CONVERTER,
-        ),
-        Rule::new("even", "the number of turns is even", CONVERTER),
-        Rule::new(
-            "observation",
-            "results of parallel calls are joined into one `observation`",
-            CONVERTER,
-        ),
-        Rule::new(
-            "function-call",
-            "`function_call` is the JSON text of one call or of a list, with `name` and `arguments`, after \
-             `<think>…</think>` if there is reasoning; text that is no JSON ends the run",
-            FORMATTER,
-        ),
-        Rule::new(
-            "arguments",
-            "the arguments inside are an object; text would be encoded once more",
-            FORMATTER,
-        ),
-        Rule::new(
-            "tools",
-            "`tools` is the JSON text of a list of functions, or is absent; blank text ends the run, and the tool \
-             format `default` needs `parameters.properties`",
-            FORMATTER,
-        ),
-    ],
+    rules: &[ORDER, EVEN, OBSERVATION, FUNCTION_CALL, ARGUMENTS, TOOLS],
+    file_rules: &[],
+    check,
     example: r#"{"conversations":[{"from":"human","value":"Weather in Oslo and Lyon?"},{"from":"function_call","value":"[{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\"}},{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Lyon\"}}]"},{"from":"observation","value":"[\"4 C\",\"17 C\"]"},{"from":"gpt","value":"Oslo 4 C, Lyon 17 C."}],"system":"You are a travel desk.","tools":"[{\"name\":\"get_weather\",\"description\":\"Current weather\",\"parameters\":{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}}]"}"#,
     make,
 };
 
 const CONVERTER: &str = "LLaMA-Factory 0.9.5, data/converter.py";
 const FORMATTER: &str = "LLaMA-Factory 0.9.5, data/formatter.py";
+
+const ORDER: Rule = Rule::new(
+    "order",
+    "odd places hold `human` or `observation`, even ones `gpt` or `function_call`; else the record is dropped",
+    CONVERTER,
+);
+const EVEN: Rule = Rule::new("even", "the number of turns is even", CONVERTER);
+const OBSERVATION: Rule = Rule::told(
+    "observation",
+    "results of parallel calls are joined into one `observation`",
+    CONVERTER,
+);
+const FUNCTION_CALL: Rule = Rule::new(
+    "function-call",
+    "`function_call` is the JSON text of one call or of a list, with `name` and `arguments`, after \
+     `<think>…</think>` if there is reasoning; text that is no JSON ends the run",
+    FORMATTER,
+);
+const ARGUMENTS: Rule = Rule::new(
+    "arguments",
+    "the arguments inside are an object; text would be encoded once more",
+    FORMATTER,
+);
+const TOOLS: Rule = Rule::new(
+    "tools",
+    "`tools` is the JSON text of a list of functions, or is absent; blank text ends the run, and the tool \
+     format `default` needs `parameters.properties`",
+    FORMATTER,
+);
+
+const TURNS: Conversations = Conversations {
+    order: ORDER,
+    parity: EVEN,
+    turns: Parity::Even,
+    function_call: FUNCTION_CALL,
+    arguments: ARGUMENTS,
+    tools: TOOLS,
+};
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if findings.is(record, Kind::Object) {
+        TURNS.check(record, findings);
+    }
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     Ok(Box::new(ShareGpt {

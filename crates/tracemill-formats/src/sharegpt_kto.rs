@@ -6,8 +6,10 @@
 //! file. LLaMA-Factory compares each record with its *neighbour* in the batch, so the order of a file matters.
 //! Identity and the score stand under `metadata`.
 
-use tracemill_model::{Example, JsonWriter, Labelled, Role, Shape};
+use tracemill_model::json::Kind;
+use tracemill_model::{Example, JsonWriter, Labelled, RawJson, Role, Shape};
 
+use crate::check::{Conversations, Findings, Parity};
 use crate::companion::{Columns, Companion};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::Loss;
@@ -28,28 +30,57 @@ pub(crate) const FORMAT: Format = Format {
     extensions: &[],
     capability: CAPABILITY,
     losses: LOSSES,
-    rules: &[
-        Rule::new(
-            "order",
-            "odd places hold `human` or `observation`, even ones `gpt` or `function_call`; else the record is dropped",
-            CONVERTER,
-        ),
-        Rule::new("even", "the number of turns is even", CONVERTER),
-        Rule::new(
-            "tag",
-            "`kto_tag` is true or false; a number or text drops the record",
-            CONVERTER,
-        ),
-        Rule::new("last", "the last turn alone is trained on", CONVERTER),
-        Rule::new(
-            "function-call",
-            "`function_call` is the JSON text of one call or of a list; text that is no JSON ends the run",
-            FORMATTER,
-        ),
-    ],
+    rules: &[ORDER, EVEN, TAG, LAST, FUNCTION_CALL, TOOLS],
+    file_rules: &[],
+    check,
     example: r#"{"conversations":[{"from":"human","value":"Capital of Peru?"},{"from":"gpt","value":"Lima."}],"kto_tag":true}"#,
     make,
 };
+
+const ORDER: Rule = Rule::new(
+    "order",
+    "odd places hold `human` or `observation`, even ones `gpt` or `function_call`; else the record is dropped",
+    CONVERTER,
+);
+const EVEN: Rule = Rule::new("even", "the number of turns is even", CONVERTER);
+const TAG: Rule = Rule::new(
+    "tag",
+    "`kto_tag` is true or false; a number or text drops the record",
+    CONVERTER,
+);
+const LAST: Rule = Rule::told("last", "the last turn alone is trained on", CONVERTER);
+const FUNCTION_CALL: Rule = Rule::new(
+    "function-call",
+    "`function_call` is the JSON text of one call or of a list; text that is no JSON ends the run",
+    FORMATTER,
+);
+
+const TOOLS: Rule = Rule::new(
+    "tools",
+    "`tools` is the JSON text of a list of functions, or is absent",
+    FORMATTER,
+);
+
+const TURNS: Conversations = Conversations {
+    order: ORDER,
+    parity: EVEN,
+    turns: Parity::Even,
+    function_call: FUNCTION_CALL,
+    arguments: FUNCTION_CALL,
+    tools: TOOLS,
+};
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    TURNS.check(record, findings);
+    match record.get("kto_tag") {
+        Some(tag) if tag.as_bool().is_some() => {}
+        Some(tag) => findings.note_at("kto_tag", &TAG, format!("`kto_tag` is {}", tag.kind().noun())),
+        None => findings.note(&TAG, "`kto_tag` is missing"),
+    }
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     Ok(Box::new(ShareGptKto {

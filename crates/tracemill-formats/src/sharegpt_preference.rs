@@ -6,9 +6,11 @@
 //! `long-completion`. A file is unusable without its entry in `dataset_info.json`, which is the companion file.
 //! Identity and scores stand under `metadata`.
 
-use tracemill_model::{Example, JsonWriter, Message, Preference, Role, Shape, Span};
+use tracemill_model::json::Kind;
+use tracemill_model::{Example, JsonWriter, Message, Preference, RawJson, Role, Shape, Span};
 
 use crate::capability::{Capability, Feature, Holds};
+use crate::check::{Conversations, Findings, Parity};
 use crate::companion::{Columns, Companion};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::Loss;
@@ -29,29 +31,9 @@ pub(crate) const FORMAT: Format = Format {
     extensions: &[],
     capability: CAPABILITY,
     losses: LOSSES,
-    rules: &[
-        Rule::new(
-            "order",
-            "odd places hold `human` or `observation`, even ones `gpt` or `function_call`; else the record is dropped",
-            CONVERTER,
-        ),
-        Rule::new("odd", "the number of turns is odd", CONVERTER),
-        Rule::new(
-            "answers",
-            "`chosen` and `rejected` are one `gpt` or `function_call` turn each; text instead drops the record",
-            CONVERTER,
-        ),
-        Rule::new(
-            "function-call",
-            "`function_call` is the JSON text of one call or of a list; text that is no JSON ends the run",
-            FORMATTER,
-        ),
-        Rule::new(
-            "tools",
-            "`tools` is the JSON text of a list of functions, or is absent",
-            FORMATTER,
-        ),
-    ],
+    rules: &[ORDER, ODD, ANSWERS, FUNCTION_CALL, TOOLS],
+    file_rules: &[],
+    check,
     example: r#"{"conversations":[{"from":"human","value":"Weather in Oslo?"},{"from":"function_call","value":"{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\"}}"},{"from":"observation","value":"4 C"}],"chosen":{"from":"gpt","value":"4 C in Oslo."},"rejected":{"from":"gpt","value":"Warm."},"system":"Be exact.","tools":"[{\"name\":\"get_weather\",\"description\":\"Current weather\",\"parameters\":{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}}}}]"}"#,
     make,
 };
@@ -103,6 +85,52 @@ pub(crate) const LOSSES: &[Loss] = &[
 
 pub(crate) const CONVERTER: &str = "LLaMA-Factory 0.9.5, data/converter.py";
 pub(crate) const FORMATTER: &str = "LLaMA-Factory 0.9.5, data/formatter.py";
+
+const ORDER: Rule = Rule::new(
+    "order",
+    "odd places hold `human` or `observation`, even ones `gpt` or `function_call`; else the record is dropped",
+    CONVERTER,
+);
+const ODD: Rule = Rule::new("odd", "the number of turns is odd", CONVERTER);
+const ANSWERS: Rule = Rule::new(
+    "answers",
+    "`chosen` and `rejected` are one `gpt` or `function_call` turn each; text instead drops the record",
+    CONVERTER,
+);
+const FUNCTION_CALL: Rule = Rule::new(
+    "function-call",
+    "`function_call` is the JSON text of one call or of a list; text that is no JSON ends the run",
+    FORMATTER,
+);
+const TOOLS: Rule = Rule::new(
+    "tools",
+    "`tools` is the JSON text of a list of functions, or is absent",
+    FORMATTER,
+);
+
+const TURNS: Conversations = Conversations {
+    order: ORDER,
+    parity: ODD,
+    turns: Parity::Odd,
+    function_call: FUNCTION_CALL,
+    arguments: FUNCTION_CALL,
+    tools: TOOLS,
+};
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    TURNS.check(record, findings);
+    for key in ["chosen", "rejected"] {
+        match record.get(key) {
+            None => findings.note(&ANSWERS, format!("`{key}` is missing")),
+            Some(_) => findings.member(record, key, |findings, answer| {
+                TURNS.answer(answer, &ANSWERS, findings);
+            }),
+        }
+    }
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     Ok(Box::new(ShareGptPreference {

@@ -3,9 +3,10 @@
 //! Read by the source `tracemill`. The record is [`Conversation::write_json`](tracemill_model::Conversation::write_json): for a whole trace, the trace as it is;
 //! for one turn of it, its messages up to that turn, with `"train":false` on the earlier assistant turns.
 
-use tracemill_model::{Example, Shape};
+use tracemill_model::{Example, RawJson, Shape, Trace};
 
 use crate::capability::{Capability, Feature};
+use crate::check::Findings;
 use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::options::{EncodeOptions, ReasoningMode};
 use crate::registry::{Format, Rule};
@@ -19,14 +20,31 @@ pub(crate) const FORMAT: Format = Format {
     extensions: &[],
     capability: Capability::NONE.holding(&Feature::ALL),
     losses: &[],
-    rules: &[Rule::new(
-        "canonical",
-        "reading a record and writing it again gives the same bytes",
-        concat!("tracemill ", env!("CARGO_PKG_VERSION")),
-    )],
+    rules: &[CANONICAL],
+    file_rules: &[],
+    check,
     example: r#"{"id":"airline-12/0","group":{"key":"airline-12","kind":"task"},"trial":0,"messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"assistant","content":null,"reasoning":"Need a lookup.","tool_calls":[{"id":"c1","name":"get_weather","arguments":{"city":"Oslo"}}]},{"role":"tool","tool_call_id":"c1","content":"4 C"},{"role":"assistant","content":"4 C."}],"tools":[{"name":"get_weather","parameters":{"type":"object"}}],"scores":[{"name":"reward","value":1.0}],"outcome":"completed"}"#,
     make,
 };
+
+const CANONICAL: Rule = Rule::new(
+    "canonical",
+    "a record reads as a trace, and writing it again gives the same bytes",
+    concat!("tracemill ", env!("CARGO_PKG_VERSION")),
+);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    match Trace::from_json(record.as_str()) {
+        Err(error) => findings.note(&CANONICAL, error.to_string()),
+        Ok(trace) => {
+            let mut written = Vec::new();
+            trace.write_json(&mut written);
+            if written != record.as_str().as_bytes() {
+                findings.note(&CANONICAL, "the record is read, and written in another way");
+            }
+        }
+    }
+}
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     match options.reasoning() {

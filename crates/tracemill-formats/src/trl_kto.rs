@@ -4,8 +4,10 @@
 //! `hf`; a completion is a list, and all of it is trained on. TRL estimates its reference term from pairs of
 //! *neighbouring* records, so the order of a file matters. Identity and the score stand under `metadata`.
 
-use tracemill_model::{Example, JsonWriter, Shape};
+use tracemill_model::json::Kind;
+use tracemill_model::{Example, JsonWriter, RawJson, Shape};
 
+use crate::check::Findings;
 use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{Format, Rule};
@@ -13,7 +15,9 @@ use crate::shared::pair::{self, Passage};
 use crate::shared::reasoning::Placement;
 use crate::shared::{lists, tools};
 use crate::spec::{FormatSpec, SpecError};
-use crate::trl_preference::{ARGUMENTS, CAPABILITY, CONTENT, LIST_LOSSES, RESULT_NAME};
+use crate::trl_preference::{
+    ARGUMENTS, ASKED, CAPABILITY, CONTENT, LIST_LOSSES, LISTS, RESULT_NAME, check_asked,
+};
 
 pub(crate) const FORMAT: Format = Format {
     name: "trl-kto",
@@ -22,18 +26,36 @@ pub(crate) const FORMAT: Format = Format {
     extensions: &[],
     capability: CAPABILITY,
     losses: LIST_LOSSES,
-    rules: &[
-        Rule::new("columns", "`prompt`, `completion` and `label`", TRL),
-        Rule::new("label", "`label` is true or false, never a number or text", TRL),
-        ARGUMENTS,
-        CONTENT,
-        RESULT_NAME,
-    ],
+    rules: &[COLUMNS, LABEL, ARGUMENTS, CONTENT, RESULT_NAME, ASKED],
+    file_rules: &[],
+    check,
     example: r#"{"prompt":[{"role":"user","content":"Capital of Peru?"}],"completion":[{"role":"assistant","content":"Cusco."}],"label":false}"#,
     make,
 };
 
 const TRL: &str = "trl 1.16.0, trainer/kto_trainer.py";
+
+const COLUMNS: Rule = Rule::new("columns", "`prompt`, `completion` and `label`", TRL);
+const LABEL: Rule = Rule::new("label", "`label` is true or false, never a number or text", TRL);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    for key in ["prompt", "completion"] {
+        match record.get(key) {
+            None => findings.note(&COLUMNS, format!("`{key}` is missing")),
+            Some(value) if value.kind() == Kind::String => {}
+            Some(_) => findings.member(record, key, |findings, list| LISTS.check(list, findings)),
+        }
+    }
+    check_asked(record, findings);
+    match record.get("label") {
+        Some(label) if label.as_bool().is_some() => {}
+        Some(label) => findings.note_at("label", &LABEL, format!("`label` is {}", label.kind().noun())),
+        None => findings.note(&COLUMNS, "`label` is missing"),
+    }
+}
 
 #[expect(
     clippy::unnecessary_wraps,
@@ -68,6 +90,7 @@ impl Encoder for TrlKto {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let labelled = pair::labelled(example)?;
+        lists::check_asked(labelled.prompt.messages())?;
         let completion = labelled.completion.completion;
         let trace = completion.trace();
         pair::account_for(trace, self.metadata, &[], &mut scratch.losses);

@@ -8,9 +8,11 @@
 //! the common beginning. With `+standard` everything is text: for a prompt that is one user message, and answers that
 //! are one text each. Identity and scores stand under `metadata`, a column that TRL removes.
 
-use tracemill_model::{Example, JsonWriter, Preference, Shape};
+use tracemill_model::json::Kind;
+use tracemill_model::{Example, JsonWriter, Preference, RawJson, Shape};
 
 use crate::capability::{Capability, Feature};
+use crate::check::{self, Chat, Demand, Findings, Form};
 use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::loss::Loss;
 use crate::options::{EncodeOptions, MetadataMode};
@@ -36,22 +38,9 @@ pub(crate) const FORMAT: Format = Format {
     ],
     capability: CAPABILITY,
     losses: LOSSES,
-    rules: &[
-        Rule::new(
-            "columns",
-            "either `prompt`, `chosen` and `rejected`, or `chosen` and `rejected` that begin with the same messages",
-            TRL,
-        ),
-        Rule::new(
-            "one-kind",
-            "all three are lists of messages, or all three are text",
-            TRL,
-        ),
-        ARGUMENTS,
-        CONTENT,
-        RESULT_NAME,
-        Rule::new("tools", "`tools` is a list of definitions or its JSON text", TRL),
-    ],
+    rules: &[COLUMNS, ONE_KIND, ARGUMENTS, CONTENT, RESULT_NAME, TOOLS, ASKED],
+    file_rules: &[],
+    check,
     example: r#"{"prompt":[{"role":"system","content":"Use tools."},{"role":"user","content":"Weather in Oslo?"}],"chosen":[{"role":"assistant","content":"","tool_calls":[{"type":"function","function":{"name":"get_weather","arguments":{"city":"Oslo"}}}]}],"rejected":[{"role":"assistant","content":"Sunny!"}],"tools":[{"type":"function","function":{"name":"get_weather","description":"Current weather","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]}"#,
     make,
 };
@@ -140,6 +129,81 @@ const TRL: &str = "trl 1.16.0, data_utils.py and docs/source/dataset_formats.md"
 const IMPLICIT_PROMPT: &str = "implicit-prompt";
 const STANDARD: &str = "standard";
 
+const COLUMNS: Rule = Rule::new(
+    "columns",
+    "either `prompt`, `chosen` and `rejected`, or `chosen` and `rejected` that begin with the same messages",
+    TRL,
+);
+const ONE_KIND: Rule = Rule::new(
+    "one-kind",
+    "all three are lists of messages, or all three are text",
+    TRL,
+);
+const TOOLS: Rule = Rule::new("tools", "`tools` is a list of definitions or its JSON text", TRL);
+
+pub(crate) const ASKED: Rule = Rule::new(
+    "prompt-last",
+    "the prompt ends with a user, tool or assistant turn",
+    "trl 1.16.0, data_utils.py",
+);
+
+/// Checks that a prompt that is a list ends where a model can go on.
+pub(crate) fn check_asked(record: &RawJson<'_>, findings: &mut Findings) {
+    findings.member_if_any(record, "prompt", |findings, prompt| {
+        let last = prompt.elements().last();
+        let role = last.as_ref().and_then(|message| message.get("role"));
+        if role.is_some_and(|role| ["\"system\"", "\"developer\""].contains(&role.as_str())) {
+            findings.note(&ASKED, "the last message of the prompt is a system message");
+        }
+    });
+}
+
+/// What templates demand of the messages of TRL's preference data.
+pub(crate) const LISTS: Chat = Chat(&[
+    Demand::TextContent(CONTENT),
+    Demand::Arguments(ARGUMENTS, Form::Object),
+    Demand::ResultName(RESULT_NAME),
+]);
+
+fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if !findings.is(record, Kind::Object) {
+        return;
+    }
+    for key in ["chosen", "rejected"]
+        .into_iter()
+        .filter(|key| record.get(key).is_none())
+    {
+        findings.note(&COLUMNS, format!("`{key}` is missing"));
+    }
+    let parts = ["prompt", "chosen", "rejected"];
+    let is_text = |key: &&str| record.get(key).is_some_and(|value| value.kind() == Kind::String);
+    let is_list = |key: &&str| record.get(key).is_some_and(|value| value.kind() == Kind::Array);
+    if parts.iter().any(is_text) && parts.iter().any(is_list) {
+        findings.note(
+            &ONE_KIND,
+            "some of the parts are text, others are lists of messages",
+        );
+    }
+    for key in parts.into_iter().filter(|key| !is_text(key)) {
+        findings.member_if_any(record, key, |findings, list| LISTS.check(list, findings));
+    }
+    check_asked(record, findings);
+    check_tools(record, &TOOLS, findings);
+}
+
+/// Checks `tools` as TRL takes them: a list of definitions, or its JSON text.
+pub(crate) fn check_tools(record: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+    findings.member_if_any(record, "tools", |findings, tools| {
+        match (tools.kind(), tools.as_text()) {
+            (Kind::Array, _) => check::tools(tools, None, findings),
+            (_, Some(text)) => {
+                findings.embedded(&text, rule, |findings, tools| check::tools(tools, None, findings));
+            }
+            (kind, _) => findings.note(rule, format!("`tools` is {}", kind.noun())),
+        }
+    });
+}
+
 fn make(spec: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     let columns = match (spec.has(IMPLICIT_PROMPT), spec.has(STANDARD)) {
         (false, false) => Columns::Explicit,
@@ -195,6 +259,7 @@ impl Encoder for TrlPreference {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let pair = pair::preference(example)?;
+        lists::check_asked(pair.prompt.messages())?;
         pair::account(pair, self.metadata, &[], &mut scratch.losses);
         let mut w = JsonWriter::new(out);
         w.begin_object();

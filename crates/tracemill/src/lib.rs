@@ -48,6 +48,7 @@ pub use tracemill_sources as sources;
 
 mod adjust;
 mod assembly;
+mod checking;
 mod error;
 mod inputs;
 mod ledger;
@@ -61,6 +62,7 @@ mod select;
 mod work;
 
 pub use adjust::{GroupBy, SystemPrompt};
+pub use checking::{Checked, Checking, Found};
 pub use error::{Error, ErrorKind};
 pub use ledger::{
     Counts, GroupCounts, InputEntry, Ledger, OutputEntry, PairTotals, RecordCounts, TraceCounts,

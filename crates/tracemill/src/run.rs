@@ -87,6 +87,19 @@ impl Progress {
         self.records.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(crate) fn count(&self, records: u64) {
+        self.records.store(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn expect_bytes<'i>(&self, inputs: impl IntoIterator<Item = &'i Input>) {
+        let total: Option<u64> = inputs.into_iter().map(Input::byte_len).sum();
+        self.total.store(total.unwrap_or(0), Ordering::Relaxed);
+    }
+
     /// Says what there is to read: what is put together once, everything else in each pass.
     fn expect(&self, inputs: &[Planned], passes: u64) {
         let bytes = |planned: &Planned| {

@@ -98,7 +98,10 @@ impl JoinedScores {
                 Ok(())
             }
             Kind::Object if is_row(whole) => self.read_row(whole),
-            Kind::Object if is_report(whole) => self.read_report(whole),
+            Kind::Object if is_report(whole) => {
+                self.read_report(whole);
+                Ok(())
+            }
             Kind::Object => {
                 for (id, value) in whole.members() {
                     let scores = scores(SCORE, &value).map_err(|error| error.in_key(id.body()))?;
@@ -155,7 +158,7 @@ impl JoinedScores {
         Ok(())
     }
 
-    fn read_report(&mut self, report: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_report(&mut self, report: &RawJson<'_>) {
         let missing = |why: &'static str| ScoreValue::Missing(Text::from(why));
         let lists: [(&[&str], ScoreValue<'static>); 4] = [
             (&["resolved_ids", RESOLVED], ScoreValue::Bool(true)),
@@ -189,7 +192,6 @@ impl JoinedScores {
         if !others {
             self.others = Some(Score::new(Some(Text::from(RESOLVED)), ScoreValue::Bool(false)));
         }
-        Ok(())
     }
 
     fn judge(&mut self, name: &'static str, id: &RawJson<'_>, value: ScoreValue<'static>) {

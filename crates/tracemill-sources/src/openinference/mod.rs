@@ -173,7 +173,7 @@ fn read(tree: &Tree<'_>, at: usize) -> Result<Option<Call>, DecodeError> {
     Ok(Some(Call {
         at: Some(at),
         log: 0,
-        agent: Some(agent_of(tree, at, is_agent)),
+        agent: agent_of(tree, at, is_agent),
         input,
         output: output.into_iter().map(answer).collect(),
         tools: tools(&attributes)?,

@@ -27,7 +27,7 @@ pub(super) fn find(tree: &Tree<'_>) -> Result<Vec<Call>, DecodeError> {
             !is_agent(span) && span.text("gen_ai.operation.name").as_deref() != Some("invoke_workflow");
         if let Some(held) = content(tree, span).filter(|_| called) {
             let agent = agent_of(tree, at, is_agent);
-            chats.push(read(span, &held, Some(at), 0, Some(agent))?);
+            chats.push(read(span, &held, Some(at), 0, agent)?);
         }
     }
     for (log, event) in tree.logs().iter().enumerate() {
@@ -43,7 +43,7 @@ pub(super) fn find(tree: &Tree<'_>) -> Result<Vec<Call>, DecodeError> {
     for (at, span) in tree.spans().iter().enumerate() {
         if let Some(held) = content(tree, span) {
             let agent = agent_of(tree, at, is_agent);
-            chats.push(read(span, &held, Some(at), 0, Some(agent))?);
+            chats.push(read(span, &held, Some(at), 0, agent)?);
         }
     }
     Ok(chats)

@@ -4,7 +4,7 @@ use tracemill_model::{RawJson, Score, ScoreValue, Text};
 
 use super::is_agent;
 use crate::spans::Tree;
-use crate::spans::calls::{Call, Made, agent_of};
+use crate::spans::calls::{Call, Made, agent_of, parent_agent};
 
 const EVENT: &str = "gen_ai.evaluation.result";
 
@@ -62,8 +62,17 @@ fn judged(evaluation: &Evaluation, tree: &Tree<'_>, chats: &[Call], heads: &[usi
     let Some(span) = tree.position(&evaluation.span) else {
         return Vec::new();
     };
-    let agent = Some(agent_of(tree, span, is_agent));
-    (0..chats.len()).filter(|&at| chats[at].agent == agent).collect()
+    let agent = agent_of(tree, span, is_agent);
+    let own: Vec<usize> = (0..chats.len()).filter(|&at| chats[at].agent == agent).collect();
+    if !own.is_empty() || agent.is_some() {
+        return own;
+    }
+    // What judges the whole judges its outermost agents.
+    let outermost = |at: &usize| {
+        let agent = chats[*at].agent;
+        agent.is_some_and(|agent| parent_agent(tree, agent, is_agent).is_none())
+    };
+    (0..chats.len()).filter(outermost).collect()
 }
 
 fn read(span: &str, attributes: &RawJson<'_>) -> Evaluation {

@@ -35,7 +35,7 @@ pub(crate) struct Call {
     pub(crate) at: Option<usize>,
     /// Its log, if it has no span.
     pub(crate) log: usize,
-    /// The span of the agent that made it, or the outermost one.
+    /// The span of the agent that made it, if there is one.
     pub(crate) agent: Option<usize>,
     pub(crate) input: Vec<Message<'static>>,
     pub(crate) output: Vec<Answer>,
@@ -113,14 +113,9 @@ pub(crate) fn make_traces(
     Ok(Some(Made { calls, heads, traces }))
 }
 
-/// The nearest agent above, or the outermost span.
-pub(crate) fn agent_of(tree: &Tree<'_>, at: usize, is_agent: fn(&Span<'_>) -> bool) -> usize {
-    let agent = tree.above(at, is_agent);
-    let outermost = |span: &Span<'_>| {
-        let parent = span.parent.as_deref();
-        parent.is_none_or(|parent| tree.position(parent).is_none())
-    };
-    agent.or_else(|| tree.above(at, outermost)).unwrap_or(at)
+/// The nearest agent above, or the span itself if it is one.
+pub(crate) fn agent_of(tree: &Tree<'_>, at: usize, is_agent: fn(&Span<'_>) -> bool) -> Option<usize> {
+    tree.above(at, is_agent)
 }
 
 /// Of each call the last that goes on where it, or one that goes on where it ended, ended.
@@ -240,10 +235,7 @@ fn describe(
 }
 
 /// The agent that called this one.
-fn parent_agent(tree: &Tree<'_>, agent: usize, is_agent: fn(&Span<'_>) -> bool) -> Option<usize> {
-    if !is_agent(&tree.spans()[agent]) {
-        return None;
-    }
+pub(crate) fn parent_agent(tree: &Tree<'_>, agent: usize, is_agent: fn(&Span<'_>) -> bool) -> Option<usize> {
     let above = tree.position(tree.spans()[agent].parent.as_deref()?)?;
     tree.above(above, is_agent)
 }

@@ -142,6 +142,14 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Frozen dataset whose runs are wanted, by id or name
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) dataset: Option<String>,
+
+    /// Part of the dataset, such as train
+    #[arg(long, value_name = "NAME", requires = "dataset")]
+    pub(crate) part: Option<String>,
+
     /// Longest record that is read
     #[arg(long, value_name = "SIZE", default_value_t)]
     pub(crate) max_record: RecordLimit,

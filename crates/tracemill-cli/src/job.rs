@@ -171,6 +171,12 @@ fn source_options(args: &InputArgs) -> Result<SourceOptions, Failure> {
     for (field, key) in &args.field {
         options = options.with_field(field, key);
     }
+    if let Some(dataset) = &args.dataset {
+        options = options.with_dataset(dataset);
+    }
+    if let Some(part) = &args.part {
+        options = options.with_part(part);
+    }
     if let Some(path) = &args.prompts {
         let prompts = Prompts::from_json(&read("--prompts", path)?);
         let named = |error| Failure::Usage(format!("--prompts: {}: {error}", path.display()));

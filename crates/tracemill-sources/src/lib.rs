@@ -76,6 +76,7 @@ mod detect;
 mod genai;
 mod head;
 mod inspect;
+mod kiln;
 mod nat;
 mod openai_chat;
 mod openinference;

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
-    candidates, completions, inspect, nat, openai_chat, openinference, otel_genai, preference, swink,
+    candidates, completions, inspect, kiln, nat, openai_chat, openinference, otel_genai, preference, swink,
     tau_bench, tracemill,
 };
 
@@ -156,7 +156,7 @@ impl Eq for SourceInfo {}
 
 /// Every source, in the order of tables. A new one is one line here and one file beside this.
 pub fn sources() -> &'static [SourceInfo] {
-    static SOURCES: [SourceInfo; 11] = [
+    static SOURCES: [SourceInfo; 12] = [
         tracemill::INFO,
         openai_chat::INFO,
         tau_bench::INFO,
@@ -168,6 +168,7 @@ pub fn sources() -> &'static [SourceInfo] {
         otel_genai::INFO,
         openinference::INFO,
         inspect::INFO,
+        kiln::INFO,
     ];
     &SOURCES
 }

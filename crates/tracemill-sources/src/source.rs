@@ -221,6 +221,15 @@ pub struct Context {
     /// Shared: a file may divide into many inputs.
     headers: Arc<[Option<String>]>,
     path: String,
+    pairs: Pairs,
+}
+
+/// What becomes of the traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pairs {
+    #[default]
+    No,
+    Yes,
 }
 
 impl Context {
@@ -244,6 +253,18 @@ impl Context {
     pub fn with_path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
+    }
+
+    /// Says that pairs are made of the traces, so that answers which are nothing but worse than others are wanted too.
+    #[must_use]
+    pub fn for_pairs(mut self) -> Self {
+        self.pairs = Pairs::Yes;
+        self
+    }
+
+    /// Whether pairs are made of the traces.
+    pub fn makes_pairs(&self) -> bool {
+        self.pairs == Pairs::Yes
     }
 
     /// The name of the input, for sources whose folders say what their files do not; empty if it is not known.

@@ -206,6 +206,8 @@ fn every_option_has_a_case() {
                 "steps-key" => case.options.steps_key().is_some(),
                 "step" => !case.options.steps().is_empty(),
                 "prompts" => case.options.prompts().is_some(),
+                "dataset" => case.options.dataset().is_some(),
+                "part" => case.options.part().is_some(),
                 name => name
                     .strip_prefix("field.")
                     .is_some_and(|field| case.options.field(field).is_some()),

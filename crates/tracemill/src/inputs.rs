@@ -90,7 +90,7 @@ fn plan_archive(
         return Err(Error::new(ErrorKind::Input, message));
     };
     let headers = archive_headers(&archive, &members, config)?;
-    let context = Context::new(config.limits).with_headers(headers);
+    let context = base_context(config).with_headers(headers);
     let before = planned.len();
     for name in archive.names().filter(|name| members.takes(name)) {
         let Some(file) = archive.file(name) else { continue };
@@ -160,7 +160,7 @@ fn choose_source(
 fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error> {
     let (source, evidence) = choose_source(&input, head, config)?;
     let framing = choose_framing(&input, &*source, head)?;
-    let mut context = Context::new(config.limits).with_path(input.name());
+    let mut context = base_context(config).with_path(input.name());
     if let Framing::Elements(elements) = &framing
         && !elements.headers().is_empty()
     {
@@ -182,6 +182,14 @@ fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error
         continues: false,
         entry,
     })
+}
+
+fn base_context(config: &Config) -> Context {
+    let context = Context::new(config.limits);
+    match config.pairing {
+        Some(_) => context.for_pairs(),
+        None => context,
+    }
 }
 
 fn make(info: &SourceInfo, config: &Config) -> Result<Arc<dyn Source>, Error> {

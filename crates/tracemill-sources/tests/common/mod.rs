@@ -64,7 +64,11 @@ impl Case {
         let (framing, _) = self.records_of(input);
         Reader {
             source: self.make(),
-            context: context(&framing, input).with_path(path),
+            context: if self.folder.join("pairs").exists() {
+                context(&framing, input).with_path(path).for_pairs()
+            } else {
+                context(&framing, input).with_path(path)
+            },
         }
     }
 }
@@ -196,6 +200,8 @@ fn options(text: &str) -> SourceOptions {
             Some(field) => options.with_field(field, value),
             None if name == "steps-key" => options.with_steps_key(value),
             None if name == "step" => options.with_step(value),
+            None if name == "dataset" => options.with_dataset(value),
+            None if name == "part" => options.with_part(value),
             None => panic!("no option {name}"),
         }
     })

@@ -142,14 +142,6 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Frozen dataset whose runs are wanted, by id or name
-    #[arg(long, value_name = "ID|NAME")]
-    pub(crate) dataset: Option<String>,
-
-    /// Part of the dataset, such as train
-    #[arg(long, value_name = "NAME", requires = "dataset")]
-    pub(crate) part: Option<String>,
-
     /// Longest record that is read
     #[arg(long, value_name = "SIZE", default_value_t)]
     pub(crate) max_record: RecordLimit,
@@ -267,6 +259,14 @@ pub(crate) struct InputArgs {
     /// Prompts for results that lack them, such as an evaluation set
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) prompts: Option<PathBuf>,
+
+    /// Frozen dataset whose runs are wanted, by id or name
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) dataset: Option<String>,
+
+    /// Part of the dataset, such as train
+    #[arg(long, value_name = "NAME", requires = "dataset")]
+    pub(crate) part: Option<String>,
 
     /// Longest record that is read
     #[arg(long, value_name = "SIZE", default_value_t)]

@@ -320,6 +320,8 @@ fn options(args: &JobArgs) -> Options {
         args.traces.scores.as_ref().map(|path| path.display().to_string()),
     );
     given("model", args.traces.model.clone());
+    given("dataset", args.input.dataset.clone());
+    given("part", args.input.part.clone());
     given("group-by", args.traces.group_by.as_ref().map(ToString::to_string));
     options
 }

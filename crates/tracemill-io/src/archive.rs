@@ -84,7 +84,7 @@ impl Archive {
         let failed = |source| damaged(input.name(), &source);
         let mut members = directory::read(&bytes, len).map_err(failed)?;
         // A file that was written again stands behind the older one.
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = std::collections::BTreeSet::new();
         members.reverse();
         members.retain(|member| !member.name.ends_with('/') && seen.insert(member.name.clone()));
         members.reverse();

@@ -1,6 +1,6 @@
 //! Scores from elsewhere, joined to traces by their ids.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{DecodeError, DecodeErrorKind, Key, RawJson, Score, ScoreValue, Text, Trace};
@@ -38,9 +38,9 @@ use tracemill_model::{DecodeError, DecodeErrorKind, Key, RawJson, Score, ScoreVa
 pub struct JoinedScores {
     rows: Vec<Vec<Score<'static>>>,
     /// Rows by id as JSON: a string in its quotes, or a number.
-    typed: HashMap<String, usize>,
+    typed: BTreeMap<String, usize>,
     /// Rows by keys, which are text whatever they stand for.
-    keys: HashMap<String, usize>,
+    keys: BTreeMap<String, usize>,
     /// What every trace gets that has no row.
     others: Option<Score<'static>>,
 }

@@ -1,6 +1,6 @@
 //! Long texts, which a log keeps once and refers to.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{DecodeError, JsonWriter, Limits, RawJson};
@@ -13,7 +13,7 @@ const PROTOCOL: &str = "attachment://";
 /// The attachments of a sample.
 #[derive(Debug)]
 pub(super) struct Attachments<'s> {
-    texts: HashMap<String, RawJson<'s>>,
+    texts: BTreeMap<String, RawJson<'s>>,
     missing: u64,
 }
 

@@ -184,7 +184,7 @@ fn event_attribute<'r>(log: &'r RawJson<'_>) -> Option<RawJson<'r>> {
 
 /// Writes a list of `{"key", "value"}` as an object; of two with the same key the first counts.
 fn attributes(list: Option<&RawJson<'_>>, w: &mut JsonWriter<'_>) {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = std::collections::BTreeSet::new();
     w.begin_object();
     for pair in list.into_iter().flat_map(RawJson::elements) {
         let Some(key) = pair.get("key").and_then(|key| key.into_text().ok()) else {

@@ -1,6 +1,6 @@
 //! The spans of one trace: who is whose child, and what came first.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use tracemill_model::DecodeError;
 
@@ -12,7 +12,7 @@ use crate::pieces::PieceError;
 pub(crate) struct Tree<'a> {
     spans: Vec<Span<'a>>,
     logs: Vec<Span<'a>>,
-    index: HashMap<String, usize>,
+    index: BTreeMap<String, usize>,
     /// How many spans were there twice.
     pub(crate) repeated: u64,
 }
@@ -26,7 +26,7 @@ impl<'a> Tree<'a> {
         let (logs, mut spans): (Vec<_>, Vec<_>) = all.into_iter().partition(|span| span.event.is_some());
         // A span that is exported twice is one; the sort keeps the order of those that began together.
         let before = spans.len();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = std::collections::BTreeSet::new();
         spans.retain(|span| seen.insert(span.id.clone()));
         let repeated = (before - spans.len()) as u64;
         spans.sort_by(|a, b| a.order().cmp(&b.order()));

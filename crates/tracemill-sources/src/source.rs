@@ -287,6 +287,8 @@ impl Context {
 #[derive(Debug, Default)]
 pub struct Batch<'a> {
     traces: Vec<Trace<'a>>,
+    /// The pieces that traces stand for, where they are not the first; by the number of the trace.
+    pieces: Vec<(usize, usize)>,
     skipped: Option<&'static str>,
     notes: Vec<(&'static str, u64)>,
 }
@@ -300,6 +302,7 @@ impl<'a> Batch<'a> {
     /// Nothing again: the batch serves the next record.
     pub fn clear(&mut self) {
         self.traces.clear();
+        self.pieces.clear();
         self.skipped = None;
         self.notes.clear();
     }
@@ -307,6 +310,19 @@ impl<'a> Batch<'a> {
     /// Adds a trace.
     pub fn push(&mut self, trace: Trace<'a>) {
         self.traces.push(trace);
+    }
+
+    /// Adds a trace that was put together, and says which piece messages should name when they speak of it.
+    pub fn push_from(&mut self, piece: usize, trace: Trace<'a>) {
+        self.pieces.push((self.traces.len(), piece));
+        self.traces.push(trace);
+    }
+
+    /// The piece that messages name when they speak of the trace with this number: the first, unless something else was
+    /// said.
+    pub fn piece_of(&self, trace: usize) -> usize {
+        let found = self.pieces.binary_search_by_key(&trace, |(number, _)| *number);
+        found.map_or(0, |at| self.pieces[at].1)
     }
 
     /// Says that the record holds no trace, under a stable code that the source's page documents.

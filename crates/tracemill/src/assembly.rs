@@ -10,8 +10,8 @@ mod entry;
 mod gather;
 mod origin;
 
-use origin::Canonical;
 pub(crate) use origin::Origins;
+use origin::{Canonical, Names};
 
 use std::sync::Arc;
 
@@ -98,6 +98,13 @@ impl Mill {
             (planned.input.name(), start..end)
         });
         let inputs: Vec<Input> = assembled.spool.into_inputs(parts)?;
+        let names: Names = planned
+            .iter()
+            .map(|planned| {
+                let pointer = origin::pointer(&planned.framing).map(str::to_owned);
+                (planned.input.name().to_owned(), pointer)
+            })
+            .collect();
         let all = planned.into_iter().zip(inputs).zip(assembled.origins);
         let replaced = all.map(|((planned, input), origins)| {
             if !planned.source.assembles() {
@@ -105,7 +112,7 @@ impl Mill {
             }
             Planned {
                 input,
-                origins: Some(Origins::new(&planned.framing, origins)),
+                origins: Some(Origins::new(&names, origins)),
                 framing: Framing::Lines,
                 source: Arc::new(Canonical),
                 // What nests inside of pieces is one level deeper in a trace.

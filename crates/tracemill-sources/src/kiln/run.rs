@@ -53,7 +53,7 @@ impl<'a> Run<'a> {
             .and_then(|text| text.into_text().ok());
         let Some(repair) = repair.map(Text::into_owned) else {
             self.rate(task, &mut trace)?;
-            batch.push(trace);
+            batch.push_from(self.piece, trace);
             return Ok(());
         };
         let mut original = trace.clone();
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
         let message = &mut trace.messages_mut()[last];
         message.set_content(repair);
         if !context.makes_pairs() {
-            batch.push(trace);
+            batch.push_from(self.piece, trace);
             return Ok(());
         }
         self.rate(task, &mut original)?;
@@ -79,8 +79,8 @@ impl<'a> Run<'a> {
         trace.push_score(preference("1")?);
         original.push_score(preference("0")?);
         original.set_id(Key::new(Text::new(format!("{}/original", self.id)).into()));
-        batch.push(trace);
-        batch.push(original);
+        batch.push_from(self.piece, trace);
+        batch.push_from(self.piece, original);
         Ok(())
     }
 

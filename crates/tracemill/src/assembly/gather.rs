@@ -52,8 +52,8 @@ struct Task {
 #[derive(Debug, Default)]
 struct Part {
     lines: Vec<u8>,
-    /// The place of each line, and its length.
-    origins: Vec<(Origin, u64)>,
+    /// The input in which each line stands, the place that it came from, and its length.
+    origins: Vec<(u32, Origin, u64)>,
     rejects: Vec<u8>,
     ledger: Ledger,
     failure: Option<Error>,
@@ -89,8 +89,8 @@ impl Mill {
         let take = |part: &mut Part| -> Result<(), Error> {
             ledger.merge(&part.ledger);
             assembled.spool.append(&part.lines)?;
-            for &(origin, length) in &part.origins {
-                let input = origin.input as usize;
+            for &(home, origin, length) in &part.origins {
+                let input = home as usize;
                 assembled.lengths[input] += length;
                 assembled.origins[input].push(origin);
             }
@@ -158,12 +158,15 @@ impl Step<'_> {
             part.ledger.traces.unused.add(code);
             return Ok(());
         }
-        for trace in batch.traces() {
+        // The traces of a key stand together, in the input of its first piece.
+        let home = entries[0].origin.input;
+        for (number, trace) in batch.traces().iter().enumerate() {
             let start = part.lines.len();
             trace.write_json(&mut part.lines);
             part.lines.push(b'\n');
             let length = (part.lines.len() - start) as u64;
-            part.origins.push((entries[0].origin, length));
+            let piece = batch.piece_of(number).min(entries.len() - 1);
+            part.origins.push((home, entries[piece].origin, length));
         }
         Ok(())
     }

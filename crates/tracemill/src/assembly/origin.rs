@@ -1,32 +1,40 @@
 //! Where traces that were put together came from.
 
+use std::sync::Arc;
+
 use tracemill_model::{DecodeError, Framing, Locator, Trace};
 use tracemill_sources::{Batch, Context, Evidence, Head, Source};
 
 use super::entry::Origin;
 
-/// The places of the first pieces of the traces of one input, in the order of the traces.
+/// The names of all inputs, and the arrays that their framings take apart.
+pub(crate) type Names = Arc<[(String, Option<String>)]>;
+
+/// The places of the traces of one input, in the order of the traces.
 #[derive(Debug)]
 pub(crate) struct Origins {
-    pointer: Option<String>,
+    names: Names,
     places: Vec<Origin>,
 }
 
 impl Origins {
-    /// The places in an input that was divided by this framing.
-    pub(crate) fn new(framing: &Framing, places: Vec<Origin>) -> Self {
+    pub(crate) fn new(names: &Names, places: Vec<Origin>) -> Self {
         Origins {
-            pointer: pointer(framing).map(str::to_owned),
+            names: Arc::clone(names),
             places,
         }
     }
 
-    /// The place of the trace with this number, in the input called `path`.
+    /// The place of the trace with this number; in `path`, if it is not known.
     pub(crate) fn locate<'a>(&'a self, path: &'a str, number: u64) -> Locator<'a> {
         let place = usize::try_from(number)
             .ok()
             .and_then(|number| self.places.get(number));
-        locate(path, self.pointer.as_deref(), &place.copied().unwrap_or_default())
+        let place = place.copied().unwrap_or_default();
+        match self.names.get(place.input as usize) {
+            Some((name, pointer)) => locate(name, pointer.as_deref(), &place),
+            None => locate(path, None, &place),
+        }
     }
 }
 

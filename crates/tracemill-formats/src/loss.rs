@@ -75,11 +75,13 @@ pub enum Loss {
     PromptDiffers,
     /// A candidate's output that is an object was written as its JSON text.
     ObjectOutput,
+    /// What the schema of a tool says, and the format cannot, was left out.
+    ToolSchema,
 }
 
 impl Loss {
     /// Every loss, in the order of the ledger.
-    pub const ALL: [Loss; 33] = [
+    pub const ALL: [Loss; 34] = [
         Loss::Reasoning,
         Loss::OpaqueReasoning,
         Loss::Tools,
@@ -113,6 +115,7 @@ impl Loss {
         Loss::PromptHistory,
         Loss::PromptDiffers,
         Loss::ObjectOutput,
+        Loss::ToolSchema,
     ];
 
     /// The stable code: what `--allow-loss` takes and the ledger counts under.
@@ -207,6 +210,10 @@ impl Loss {
                 "object-output",
                 "an output that is an object is written as JSON text",
             ),
+            Loss::ToolSchema => (
+                "tool-schema",
+                "what a schema of a tool says and the format cannot is left out",
+            ),
         }
     }
 }
@@ -231,11 +238,15 @@ pub enum Omission {
     Fields,
     /// Fields of messages, parts and calls that the trace does not name.
     MessageFields,
+    /// What follows a prompt, in formats of prompts: the trainer has the model write it anew.
+    Completion,
+    /// The schema of the answer: the tool that takes the answer is declared to take any object.
+    OutputSchema,
 }
 
 impl Omission {
     /// Every omission, in the order of the ledger.
-    pub const ALL: [Omission; 8] = [
+    pub const ALL: [Omission; 10] = [
         Omission::Id,
         Omission::Group,
         Omission::Scores,
@@ -244,6 +255,8 @@ impl Omission {
         Omission::Metadata,
         Omission::Fields,
         Omission::MessageFields,
+        Omission::Completion,
+        Omission::OutputSchema,
     ];
 
     /// The stable code under which the ledger counts.
@@ -257,6 +270,8 @@ impl Omission {
             Omission::Metadata => "metadata",
             Omission::Fields => "fields",
             Omission::MessageFields => "message-fields",
+            Omission::Completion => "completion",
+            Omission::OutputSchema => "output-schema",
         }
     }
 }

@@ -5,8 +5,8 @@
 mod pairs;
 
 use serde_json::Value;
-use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch, formats};
-use tracemill_model::{Conversation, Example, Shape, Trace, Turns};
+use tracemill_formats::{EncodeOptions, Encoder, Findings, FormatSpec, Scratch, formats};
+use tracemill_model::{Conversation, Example, RawJson, Shape, Trace, Turns};
 
 /// Messages whose order matters. `#` becomes the place of the message, so that every text is found again.
 const ORDER: &[&str] = &[
@@ -104,7 +104,13 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
     let record = std::str::from_utf8(&out).unwrap().strip_prefix("before").unwrap();
     let value: Value = serde_json::from_str(record).unwrap_or_else(|error| panic!("{error}: {record}"));
     if scratch.losses.is_empty() {
-        for word in words(&conversation) {
+        let completion_is_made_anew = ["openai-rft", "trl-prompt-only"].contains(&encoder.name());
+        let words = if completion_is_made_anew {
+            prompt_words(&conversation)
+        } else {
+            words(&conversation)
+        };
+        for word in words {
             assert!(
                 record.contains(&word),
                 "`{}` lost `{word}` silently: {record}",
@@ -113,11 +119,15 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
         }
     }
     match encoder.name() {
-        "openai" => check_openai(&value),
-        "hf" => check_hf(&value, scratch.losses.is_empty()),
+        "openai" | "together" | "fireworks" | "mistral" => check_openai(&value),
+        "openai-rft" => assert_ends_with_user(&value),
+        "alpaca" | "fastchat" | "ms-swift" => {}
+        "hf" | "axolotl" | "trl-prompt-completion" | "trl-prompt-only" => {
+            check_hf(&value, scratch.losses.is_empty());
+        }
         "sharegpt" => check_sharegpt(&value),
         "tracemill" => check_canonical(record),
-        other => panic!("no check for `{other}`"),
+        _ => check_by_rules(encoder.name(), record),
     }
 }
 
@@ -131,6 +141,22 @@ fn words(conversation: &Conversation<'_>) -> Vec<String> {
         .filter(|word| word.ends_with('-'))
         .map(str::to_owned)
         .collect()
+}
+
+/// The marked words before the first turn that is to be learnt.
+fn prompt_words(conversation: &Conversation<'_>) -> Vec<String> {
+    let count = conversation.messages().len();
+    let end = (0..count).find(|&index| conversation.is_target(index));
+    let mut prompt = Trace::new();
+    for message in &conversation.messages()[..end.unwrap_or(count)] {
+        prompt.push_message(message.clone());
+    }
+    words(&Conversation::whole(&prompt))
+}
+
+fn assert_ends_with_user(record: &Value) {
+    let messages = record["messages"].as_array().unwrap();
+    assert_eq!(messages.last().unwrap()["role"], "user", "{record}");
 }
 
 fn check_openai(record: &Value) {
@@ -212,6 +238,14 @@ fn check_sharegpt(record: &Value) {
             _ => calls = 0,
         }
     }
+}
+
+/// What the format says of its own records.
+fn check_by_rules(format: &str, record: &str) {
+    let spec: FormatSpec = format.parse().unwrap();
+    let mut findings = Findings::new();
+    spec.check(&RawJson::parse(record).unwrap(), &mut findings);
+    assert!(findings.is_empty(), "{findings:?}: {record}");
 }
 
 fn check_canonical(record: &str) {

@@ -51,7 +51,7 @@
 //! assert_eq!(again, text.as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod call;
 mod content;

@@ -244,3 +244,28 @@ fn what_was_put_together_pairs() {
     let pair = r#"{"prompt":[{"role":"user","content":"2+2?"}],"chosen":[{"role":"assistant","content":"4"}],"rejected":[{"role":"assistant","content":"5"}]}"#;
     assert_eq!(String::from_utf8(bytes).unwrap(), format!("{pair}\n"));
 }
+
+#[test]
+fn a_long_document_on_one_line_is_taken_apart() {
+    let text = "x".repeat(200);
+    let span = |number: u32| {
+        let said = format!(
+            r#"{{"key":"gen_ai.input.messages","value":{{"stringValue":"[{{\"role\":\"user\",\"parts\":[{{\"type\":\"text\",\"content\":\"{text}\"}}]}}]"}}}},{{"key":"gen_ai.output.messages","value":{{"stringValue":"[{{\"role\":\"assistant\",\"parts\":[{{\"type\":\"text\",\"content\":\"{number}\"}}]}}]"}}}}"#
+        );
+        format!(
+            r#"{{"scopeSpans":[{{"spans":[{{"traceId":"{number:032x}","spanId":"{number:016x}","attributes":[{said}]}}]}}]}}"#
+        )
+    };
+    let spans: Vec<String> = (0..1000).map(span).collect();
+    let document = format!("{{\"resourceSpans\":[{}]}}", spans.join(","));
+    let lines: String = spans
+        .iter()
+        .map(|span| format!("{{\"resourceSpans\":[{span}]}}\n"))
+        .collect();
+    let mut builder = Mill::builder();
+    builder.format("openai").unwrap();
+    let one = collect(&builder, [Input::bytes("one.json", document)]);
+    let many = collect(&builder, [Input::bytes("many.jsonl", lines)]);
+    assert_eq!((one.ledger.records.read, one.ledger.examples), (1000, 1000));
+    assert_eq!(one.bytes, many.bytes);
+}

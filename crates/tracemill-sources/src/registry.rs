@@ -5,8 +5,8 @@ use std::fmt;
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
-    candidates, completions, inspect, kiln, nat, openai_chat, openinference, otel_genai, preference, swink,
-    tau_bench, tracemill,
+    candidates, completions, gemini, inspect, kiln, nat, openai_chat, openinference, otel_genai, preference,
+    swink, tau_bench, tracemill,
 };
 
 /// Everything the registry knows of one source.
@@ -156,9 +156,10 @@ impl Eq for SourceInfo {}
 
 /// Every source, in the order of tables. A new one is one line here and one file beside this.
 pub fn sources() -> &'static [SourceInfo] {
-    static SOURCES: [SourceInfo; 12] = [
+    static SOURCES: [SourceInfo; 13] = [
         tracemill::INFO,
         openai_chat::INFO,
+        gemini::INFO,
         tau_bench::INFO,
         nat::INFO,
         swink::INFO,

@@ -19,9 +19,11 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
     summary: "logs of requests and responses of the Messages API of Anthropic",
     suffixes: JSON,
     reads: "`{request, response}`, one a record; one trace each, grouped by a hash of the request's messages and tools. \
-            `system` is a system message; every `tool_result` is a tool message, before the rest of the user message it \
+            A tool's type `custom` \
+            is what it has anyway. `system` is a system message; every `tool_result` is a tool message, before the rest of the user message it \
             stands in; `thinking` is reasoning, and blocks with a signature are kept in `thinking_blocks` as well; \
-            `redacted_thinking` is opaque reasoning. Blocks of other types stay parts as they are. The `stop_reason`s \
+            `redacted_thinking` is opaque reasoning. Blocks of other types stay parts as they are. Where calls stand between texts, the texts \
+            come first. Other fields of a message are kept with `anthropic.` before their names. The `stop_reason`s \
             `end_turn`, `tool_use` and `stop_sequence` are `completed`, `max_tokens` is `truncated`. The rest of the \
             request and of the response stays in the fields `request` and `response`.",
     skips: &[
@@ -82,6 +84,11 @@ impl Source for Anthropic {
     }
 }
 
+/// The keys of a record that may stand there once.
+const KEYS: [&str; 9] = [
+    "request", "response", "id", "scores", "metadata", "group", "trial", "outcome", "score",
+];
+
 /// One record, taken apart.
 #[derive(Debug, Default)]
 struct Log<'a> {
@@ -97,9 +104,7 @@ struct Log<'a> {
 impl<'a> Log<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
         let mut log = Log::default();
-        let mut once = Once::of(&[
-            "request", "response", "id", "scores", "metadata", "group", "trial",
-        ]);
+        let mut once = Once::of(&KEYS);
         cursor.object(|cursor, key| {
             once.note(cursor, key)?;
             match key.body() {
@@ -148,6 +153,7 @@ impl<'a> Log<'a> {
                 content = Some(Blocks::read(cursor)?);
                 Ok(())
             }
+            "content" => Err(cursor.error(DecodeErrorKind::DuplicateKey, "the record has this twice")),
             _ => self.response.read(cursor, key),
         })?;
         match content {

@@ -258,14 +258,14 @@ fn a_long_document_on_one_line_is_taken_apart() {
     };
     let spans: Vec<String> = (0..1000).map(span).collect();
     let document = format!("{{\"resourceSpans\":[{}]}}", spans.join(","));
-    let lines: String = spans
+    let lines: Vec<String> = spans
         .iter()
-        .map(|span| format!("{{\"resourceSpans\":[{span}]}}\n"))
+        .map(|span| format!("{{\"resourceSpans\":[{span}]}}"))
         .collect();
     let mut builder = Mill::builder();
     builder.format("openai").unwrap();
     let one = collect(&builder, [Input::bytes("one.json", document)]);
-    let many = collect(&builder, [Input::bytes("many.jsonl", lines)]);
+    let many = collect(&builder, [Input::bytes("many.jsonl", lines.join("\n"))]);
     assert_eq!((one.ledger.records.read, one.ledger.examples), (1000, 1000));
     assert_eq!(one.bytes, many.bytes);
 }

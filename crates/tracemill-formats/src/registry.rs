@@ -181,7 +181,7 @@ impl FormatSpec {
 /// ```
 pub fn formats() -> &'static [Format] {
     // A new format is one line here and one file beside this.
-    static FORMATS: [Format; 33] = [
+    static FORMATS: &[Format] = &[
         openai::FORMAT,
         hf::FORMAT,
         sharegpt::FORMAT,
@@ -216,7 +216,7 @@ pub fn formats() -> &'static [Format] {
         trl_prompt_only::FORMAT,
         openai_rft::FORMAT,
     ];
-    &FORMATS
+    FORMATS
 }
 
 /// The format of this name.

@@ -72,14 +72,24 @@ pub(crate) fn decode<D: Dialect>(
         return Ok(());
     };
     let prompt = D::prompt(&request).map_err(|error| error.in_key("request"))?;
+    check_count(&prompt, limits)?;
     let answers = D::answers(&response).map_err(|error| error.in_key("response"))?;
     if answers.is_empty() {
         batch.skip(ERROR_BODY);
         return Ok(());
     }
     let base = base::<D>(&record, &request, &response, prompt, limits)?;
-    deliver(base, answers, batch);
+    deliver(&base, answers, batch);
     Ok(())
+}
+
+fn check_count(prompt: &Prompt, limits: Limits) -> Result<(), DecodeError> {
+    let (count, most) = (prompt.messages.len(), limits.messages());
+    if count <= most {
+        return Ok(());
+    }
+    let message = format!("the prompt has {count} messages, and at most {most} are read");
+    Err(DecodeError::new(DecodeErrorKind::OverLimit, 0, message).in_key("request"))
 }
 
 /// Everything that the traces of one record share.
@@ -128,7 +138,7 @@ fn base<D: Dialect>(
     Ok(trace)
 }
 
-fn deliver(base: Trace<'static>, answers: Vec<Answer>, batch: &mut Batch<'_>) {
+fn deliver(base: &Trace<'static>, answers: Vec<Answer>, batch: &mut Batch<'_>) {
     let several = answers.len() > 1;
     for (trial, answer) in (0..).zip(answers) {
         let mut trace = base.clone();

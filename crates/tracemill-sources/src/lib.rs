@@ -69,6 +69,8 @@
 //! [`Trace::read_field`]: tracemill_model::Trace::read_field
 #![forbid(unsafe_code)]
 
+mod anthropic;
+mod blocks;
 mod candidates;
 mod chain;
 mod completions;

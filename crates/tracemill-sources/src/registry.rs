@@ -5,8 +5,8 @@ use std::fmt;
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
-    candidates, completions, gemini, inspect, kiln, nat, openai_chat, openinference, otel_genai, preference,
-    swink, tau_bench, tracemill,
+    anthropic, candidates, completions, gemini, inspect, kiln, nat, openai_chat, openinference, otel_genai,
+    preference, swink, tau_bench, tracemill,
 };
 
 /// Everything the registry knows of one source.
@@ -156,7 +156,7 @@ impl Eq for SourceInfo {}
 
 /// Every source, in the order of tables. A new one is one line here and one file beside this.
 pub fn sources() -> &'static [SourceInfo] {
-    static SOURCES: [SourceInfo; 13] = [
+    static SOURCES: &[SourceInfo] = &[
         tracemill::INFO,
         openai_chat::INFO,
         gemini::INFO,
@@ -170,8 +170,9 @@ pub fn sources() -> &'static [SourceInfo] {
         openinference::INFO,
         inspect::INFO,
         kiln::INFO,
+        anthropic::INFO,
     ];
-    &SOURCES
+    SOURCES
 }
 
 /// The source of this name.

@@ -113,6 +113,11 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let ids = r#""trace_id":"0x1","span_id":"0x2""#;
             format!(r#"{{"context":{{{ids}}},"attributes":{{{said}}}{rest}}}"#)
         }
+        "gemini" => {
+            let said = vec![r#"{"role":"user","parts":[{"text":"hi"}]}"#; messages.len()].join(",");
+            let answer = r#"{"candidates":[{"content":{"parts":[{"text":"ho"}]}}]}"#;
+            format!(r#"{{"request":{{"contents":[{said}]}},"response":{answer}{rest}}}"#)
+        }
         "kiln" => format!(r#"{{"v":1,"id":"1","model_type":"task_run","trace":{list}{rest}}}"#),
         "candidates" => format!(r#"{{"example_id":1,"response":"","prompt":{list}{rest}}}"#),
         "completions" => format!(r#"{{"completions":[""],"prompt":{list}{rest}}}"#),

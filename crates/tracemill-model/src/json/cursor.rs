@@ -320,7 +320,7 @@ impl<'a> Cursor<'a> {
     ///
     /// Costs nothing worth mention when `type` comes first, as it nearly always does. What is malformed is left for
     /// the reading that follows to report.
-    pub(crate) fn type_ahead(&mut self) -> Option<RawJson<'a>> {
+    pub fn type_ahead(&mut self) -> Option<RawJson<'a>> {
         let mark = self.mark();
         let found = self.find_type();
         self.rewind(mark);

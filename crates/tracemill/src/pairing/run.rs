@@ -152,23 +152,26 @@ impl Mill {
             let mut tally = LossTally::default();
             let mut losses = done.losses.drain(..);
             for group in &mut done.paired {
-                account.settle(group, &done.bytes, &mut losses, &mut tally, ledger, &mut out);
+                account.settle(group, &done.bytes, &mut losses, &mut tally, &mut out);
             }
             drop(losses);
             tally.drain_into(ledger);
             done.settle(ledger);
             if let Some(open) = open.as_deref_mut() {
-                open.write(&out, &done.rejects)?;
+                let stays = if account.may_drop() { &out } else { &done.bytes };
+                open.write(stays, &done.rejects)?;
             }
             done.failure.take().map_or(Ok(()), Err)
         };
-        tracemill_io::run(
+        let worked = tracemill_io::run(
             self.config.threads,
             &cancel,
             read,
             |task, done| work.groups(task, done),
             take,
-        )?;
+        );
+        account.drain_into(ledger);
+        worked?;
         Ok(account)
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use tracemill::pairs::{PairError, PairOptions, PromptMode};
-use tracemill::{Duplicates, Pairing};
+use tracemill::{Duplicates, GroupExamples, GroupOrder, Pairing};
 
 use crate::args::{PairingArgs, PairsArgs};
 use crate::failure::Failure;
@@ -37,6 +37,12 @@ fn pairing(args: &PairingArgs) -> Result<Pairing, Failure> {
         Duplicates::Keep
     };
     let pairing = Pairing::new(options.build().map_err(usage)?)
+        .with_examples(examples(args))
+        .with_order(if args.grouped {
+            GroupOrder::Grouped
+        } else {
+            GroupOrder::Any
+        })
         .with_prompt(prompt(args)?)
         .with_duplicates(duplicates)
         .with_memory(args.memory)
@@ -44,6 +50,14 @@ fn pairing(args: &PairingArgs) -> Result<Pairing, Failure> {
     match args.max_pairs {
         Some(pairs) => Ok(pairing.with_sample(pairs, args.seed)?),
         None => Ok(pairing),
+    }
+}
+
+fn examples(args: &PairingArgs) -> GroupExamples {
+    match args.label_by {
+        Some(by) => GroupExamples::Labelled(by),
+        None if args.ranked => GroupExamples::Ranked,
+        None => GroupExamples::Pairs,
     }
 }
 
@@ -64,6 +78,8 @@ fn options(args: &PairingArgs) -> Vec<(&'static str, String)> {
         ("prompt", args.prompt.to_string()),
         ("seed", args.seed.to_string()),
         ("dedup-pairs", args.dedup_pairs.to_string()),
+        ("grouped", args.grouped.to_string()),
+        ("ranked", args.ranked.to_string()),
         ("memory", args.memory.to_string()),
         ("max-group", args.max_group.to_string()),
     ];
@@ -88,6 +104,7 @@ fn options(args: &PairingArgs) -> Vec<(&'static str, String)> {
         "max-pairs-per-group",
         args.max_pairs_per_group.map(|value| value.to_string()),
     );
+    given("label-by", args.label_by.map(|by| by.name().to_owned()));
     given("max-pairs", args.max_pairs.map(|value| value.to_string()));
     options
 }

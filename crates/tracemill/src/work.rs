@@ -47,6 +47,11 @@ impl Done {
         self.failure = None;
     }
 
+    /// Adds the account alone to another one.
+    pub(crate) fn settle_into(&mut self, ledger: &mut Ledger) {
+        ledger.merge(&self.ledger);
+    }
+
     /// Moves the counts of losses into the ledger.
     pub(crate) fn settle(&mut self) {
         self.tally.drain_into(&mut self.ledger);
@@ -167,6 +172,32 @@ impl Work<'_> {
             }
         }
         done.settle();
+    }
+
+    /// Decodes a block and gives away what each record holds; stops at the first bad record if that ends the run, or where
+    /// `visit` does.
+    pub(crate) fn decode_owned<'b>(
+        &'b self,
+        numbered: &'b Numbered,
+        done: &mut Done,
+        mut visit: impl FnMut(Record<'b>, Batch<'b>, &mut Done) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        done.clear();
+        let mut decode = || {
+            for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
+                done.ledger.records.read += 1;
+                done.count_input(record.input());
+                let mut batch = Batch::new();
+                self.record(&record, ordinal, &mut batch, done)?;
+                if !batch.traces().is_empty() {
+                    visit(record, batch, done)?;
+                }
+            }
+            Ok(())
+        };
+        let decoded = decode();
+        done.settle();
+        decoded
     }
 
     /// Decodes a record into `batch`, which stays empty if there is nothing to go on with.

@@ -33,6 +33,20 @@ pub(crate) struct Paired {
     pub(crate) refused: u64,
     pub(crate) different_scores: bool,
     pub(crate) pieces: Vec<Piece>,
+    pub(crate) listed: Listed,
+}
+
+/// What was made of whole prompt classes of a group, in place of pairs.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// The candidates in a record that was made.
+    pub(crate) members: Vec<u32>,
+    /// The candidates that make no record though pairing would use them, and why.
+    pub(crate) unused: Vec<(u32, UnusedReason)>,
+    /// The records.
+    pub(crate) records: u64,
+    /// How many pairs the records stand for.
+    pub(crate) pairs: u64,
 }
 
 /// Decides, in order, which pairs stay, and counts everything.
@@ -51,6 +65,7 @@ struct Totals {
     pairs: PairCounts,
     refused: u64,
     written: u64,
+    examples: u64,
     used: u64,
     /// Candidates that are in no pair for what pairing knows.
     unused: [u64; UnusedReason::ALL.len()],
@@ -103,11 +118,19 @@ impl Account {
         for &(reason, sides) in &group.withdrawn {
             note(&mut late, sides, Some(reason));
         }
+        for &(member, reason) in &group.listed.unused {
+            group.fates[member as usize] = Fate::Unused(reason);
+        }
+        for &member in &group.listed.members {
+            used[member as usize] = true;
+        }
         if !self.may_drop() {
             for piece in &group.pieces {
                 note(&mut used, [piece.chosen as usize, piece.rejected as usize], true);
             }
-            self.count(group, &used, &late, group.pieces.len() as u64);
+            let pairs = group.pieces.len() as u64;
+            self.count(group, &used, &late, pairs + group.listed.pairs);
+            self.totals.examples += pairs + group.listed.records;
             return;
         }
         let mut written = 0;
@@ -127,6 +150,7 @@ impl Account {
             out.extend_from_slice(&bytes[piece.start..piece.end]);
         }
         self.count(group, &used, &late, written);
+        self.totals.examples += written;
     }
 
     /// Whether pairs that were made may be left out; if not, `settle` leaves their bytes where they are.
@@ -148,7 +172,7 @@ impl Account {
         let totals = std::mem::take(&mut self.totals);
         ledger.groups.read += totals.groups;
         ledger.groups.paired += totals.paired;
-        ledger.examples += totals.written;
+        ledger.examples += totals.examples;
         ledger.pairs.written += totals.written;
         ledger.pairs.possible += totals.pairs.possible();
         if totals.groups > 0 {

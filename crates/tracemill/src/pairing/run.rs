@@ -6,7 +6,7 @@ use tracemill_pairs::{PromptScratch, Sampler, ScoreValue, SeenPairs};
 use super::account::{Account, Choice, nothing_paired};
 use super::groups::{GroupWork, GroupsDone, Later, Task};
 use super::index::{Entry, Found};
-use super::{Duplicates, Pairing};
+use super::{Duplicates, GroupOrder, Pairing};
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Ledger, LossTally};
@@ -35,6 +35,9 @@ impl Mill {
         open: &mut Open<'_>,
         ledger: &mut Ledger,
     ) -> Result<(), Error> {
+        if pairing.order == GroupOrder::Grouped {
+            return self.pair_grouped(pairing, planned, work, open, ledger);
+        }
         let mut groups = self.index(pairing, planned, work, open, ledger)?;
         let mut gatherer = Gatherer::new();
         for planned in planned {
@@ -57,11 +60,7 @@ impl Mill {
             groups.rewind()?;
         }
         let account = self.decide(&pass, &mut groups, choice, ledger, Some(open))?;
-        if ledger.examples == 0 && self.config.empty == WhenEmpty::Fail {
-            let explained = nothing_paired(ledger, account.different_scores, pairing.prompt.name());
-            return explained.map_or(Ok(()), Err);
-        }
-        Ok(())
+        nothing(self, pairing, &account, ledger)
     }
 
     fn index(
@@ -117,7 +116,7 @@ impl Mill {
             config: &self.config,
             pairing,
             inputs: pass.planned,
-            gatherer: pass.gatherer,
+            gatherer: Some(pass.gatherer),
             rejects: pass.rejects,
             later,
         };
@@ -184,7 +183,21 @@ struct Pass<'p> {
     rejects: Rejects,
 }
 
-fn too_large(max_group: usize) -> Error {
+/// Fails a run that wrote nothing, unless it may.
+pub(super) fn nothing(
+    mill: &Mill,
+    pairing: &Pairing,
+    account: &Account,
+    ledger: &Ledger,
+) -> Result<(), Error> {
+    if ledger.examples > 0 || mill.config.empty == WhenEmpty::Allow {
+        return Ok(());
+    }
+    let explained = nothing_paired(ledger, account.different_scores, pairing.prompt.name());
+    explained.map_or(Ok(()), Err)
+}
+
+pub(super) fn too_large(max_group: usize) -> Error {
     let message = format!("a group has more than {max_group} candidates; raise `--max-group`");
     Error::new(ErrorKind::Limit, message)
 }

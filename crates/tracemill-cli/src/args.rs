@@ -243,6 +243,10 @@ pub(crate) struct PairingArgs {
     #[arg(long, value_name = "best|mean", conflicts_with = "strategy")]
     pub(crate) label_by: Option<LabelBy>,
 
+    /// Reward of each trajectory that `nat-trajectory` writes
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) reward: Option<RewardArg>,
+
     /// Most candidates a group may have
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) max_group: usize,
@@ -384,6 +388,14 @@ pub(crate) struct ListArgs {
     /// Print Markdown, as in the documentation
     #[arg(long, conflicts_with = "json", hide = true)]
     pub(crate) markdown: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RewardArg {
+    /// By how much the chosen side is better
+    ScoreDiff,
+    /// The score of the chosen side
+    ChosenScore,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -2,17 +2,34 @@
 
 use std::process::ExitCode;
 
+use tracemill::formats::FormatSpec;
 use tracemill::pairs::{PairError, PairOptions, PromptMode};
 use tracemill::{Duplicates, GroupExamples, GroupOrder, Pairing};
 
-use crate::args::{PairingArgs, PairsArgs};
+use crate::args::{PairingArgs, PairsArgs, RewardArg};
 use crate::failure::Failure;
 use crate::job;
 
 pub(crate) fn run(args: &PairsArgs) -> Result<ExitCode, Failure> {
     let mut builder = job::builder(&args.job)?;
+    builder.format_spec(format(args)?);
     builder.pairing(pairing(&args.pairing)?);
     job::run("pairs", &builder.build()?, &args.job, options(&args.pairing))
+}
+
+/// The format, with what `--reward` says, which is an extension of the one format that has rewards.
+fn format(args: &PairsArgs) -> Result<FormatSpec, Failure> {
+    let spec = &args.job.to;
+    let sign = match args.pairing.reward {
+        None => return Ok(spec.clone()),
+        Some(RewardArg::ChosenScore) => '+',
+        Some(RewardArg::ScoreDiff) => '-',
+    };
+    format!("{spec}{sign}reward-chosen-score").parse().map_err(|_| {
+        Failure::Usage(format!(
+            "`--reward` goes with `nat-trajectory` alone, and `{spec}` has no rewards"
+        ))
+    })
 }
 
 fn pairing(args: &PairingArgs) -> Result<Pairing, Failure> {
@@ -104,6 +121,11 @@ fn options(args: &PairingArgs) -> Vec<(&'static str, String)> {
         "max-pairs-per-group",
         args.max_pairs_per_group.map(|value| value.to_string()),
     );
+    let reward = args.reward.map(|reward| match reward {
+        RewardArg::ScoreDiff => "score-diff".to_owned(),
+        RewardArg::ChosenScore => "chosen-score".to_owned(),
+    });
+    given("reward", reward);
     given("label-by", args.label_by.map(|by| by.name().to_owned()));
     given("max-pairs", args.max_pairs.map(|value| value.to_string()));
     options

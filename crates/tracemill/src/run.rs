@@ -311,10 +311,9 @@ enum Readings {
 impl Config {
     fn readings(&self) -> Readings {
         match &self.pairing {
-            None => Readings::One,
             Some(pairing) if pairing.order == GroupOrder::Any => Readings::ByRanges,
             Some(pairing) if pairing.sample.is_some() => Readings::Several,
-            Some(_) => Readings::One,
+            _ => Readings::One,
         }
     }
 }

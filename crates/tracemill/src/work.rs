@@ -6,7 +6,7 @@ use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::Record;
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
 use tracemill_pairs::PromptMode;
-use tracemill_sources::{Batch, Superseded};
+use tracemill_sources::{Batch, Source, Superseded};
 
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
@@ -252,7 +252,7 @@ impl Work<'_> {
         if !self
             .config
             .scores
-            .keeps(trace, &mut done.ledger.traces.filtered)?
+            .keeps(trace, self.source(place), &mut done.ledger.traces.filtered)?
         {
             return Ok(());
         }
@@ -260,7 +260,7 @@ impl Work<'_> {
         let tally = done.tally.clone();
         let encoded = match self.config.examples {
             Examples::Conversations(turns) => self.conversations(turns, trace, done),
-            Examples::Labelled { threshold } => self.labelled(threshold, trace, done)?,
+            Examples::Labelled { threshold } => self.labelled(threshold, place, trace, done)?,
         };
         match encoded {
             Ok(Made::Examples(examples)) => {
@@ -276,6 +276,14 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The source of what stands at a place; none for traces in memory.
+    pub(crate) fn source(&self, place: Place<'_>) -> Option<&dyn Source> {
+        match place {
+            Place::Record(record) => Some(&*self.inputs.get(record.input())?.source),
+            Place::Index(_) => None,
+        }
     }
 
     /// Appends every example of a trace; a refused one takes the others with it.
@@ -296,13 +304,14 @@ impl Work<'_> {
     fn labelled(
         &self,
         threshold: f64,
+        place: Place<'_>,
         trace: &Trace<'_>,
         done: &mut Done,
     ) -> Result<Result<Made, Bad>, Error> {
         let Some(split) = PromptMode::Exact.split(trace.messages()) else {
             return Ok(Ok(Made::Nothing("no-target")));
         };
-        let Some(score) = self.config.scores.score(trace)? else {
+        let Some(score) = self.config.scores.score(trace, self.source(place))? else {
             return Ok(Ok(Made::Nothing("no-score")));
         };
         let example = Example::Labelled(Labelled {

@@ -5,7 +5,7 @@ use tracemill_pairs::{Fate, PairCounts, Sample, Sampler, SeenPairs, SkipReason, 
 use tracemill_formats::Losses;
 
 use crate::error::{Error, ErrorKind};
-use crate::ledger::{Ledger, LossTally};
+use crate::ledger::{Counts, Ledger, LossTally};
 
 /// One pair that a worker made.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct Paired {
     pub(crate) different_scores: bool,
     pub(crate) pieces: Vec<Piece>,
     pub(crate) listed: Listed,
+    /// How many further records its candidates come from, where the source counts that, and its code.
+    pub(crate) continued: Option<(&'static str, u64)>,
 }
 
 /// What was made of whole prompt classes of a group, in place of pairs.
@@ -75,6 +77,7 @@ struct Totals {
     refused_traces: u64,
     groups: u64,
     paired: u64,
+    notes: Counts,
 }
 
 /// Which pass this is, when only a sample of the pairs is wanted.
@@ -159,6 +162,9 @@ impl Account {
     }
 
     fn count(&mut self, group: &Paired, used: &[bool], late: &[Option<SkipReason>], written: u64) {
+        if let Some((code, records)) = group.continued {
+            self.totals.notes.add_many(code, records);
+        }
         self.totals.count_traces(group, used, late);
         self.totals.groups += 1;
         self.totals.paired += u64::from(written > 0);
@@ -170,6 +176,9 @@ impl Account {
     /// Moves everything counted into the ledger.
     pub(crate) fn drain_into(&mut self, ledger: &mut Ledger) {
         let totals = std::mem::take(&mut self.totals);
+        for (code, count) in totals.notes.iter() {
+            ledger.notes.add_many(code, count);
+        }
         ledger.groups.read += totals.groups;
         ledger.groups.paired += totals.paired;
         ledger.examples += totals.examples;

@@ -181,7 +181,7 @@ impl GroupWork<'_> {
             .map_err(Error::config)?;
         let choice = match self.pairing.examples {
             GroupExamples::Pairs => Choice::Pairs(selected.pairs().collect()),
-            _ => Choice::Lists(lists::of(&selected)),
+            _ => Choice::Lists(lists::of(selected)),
         };
         let paired = Paired {
             ordinal,
@@ -192,8 +192,20 @@ impl GroupWork<'_> {
             different_scores: selected.has_different_scores(),
             pieces: Vec::new(),
             listed: Listed::default(),
+            continued: self.continued(entries),
         };
         Ok((choice, paired))
+    }
+
+    /// How many records go on with the group that an earlier one began, if their source counts that.
+    fn continued(&self, entries: &[Entry]) -> Option<(&'static str, u64)> {
+        let first = entries.first()?.place();
+        let code = self.inputs[first.input].source.continued_group()?;
+        let further = entries
+            .windows(2)
+            .filter(|pair| !pair[0].same_record(&pair[1]))
+            .count();
+        (further > 0).then_some((code, further as u64))
     }
 
     /// Reads the candidates that were chosen again, and encodes.

@@ -14,7 +14,7 @@ use crate::work::Bad;
 pub(crate) type List = Vec<(usize, ScoreValue)>;
 
 /// The classes in which one candidate is better than another.
-pub(crate) fn of(selected: &GroupPairs<'_>) -> Vec<List> {
+pub(crate) fn of(selected: GroupPairs<'_>) -> Vec<List> {
     let lists = selected.classes().map(|class| class.candidates().collect());
     lists.filter(|list: &List| differ(list)).collect()
 }
@@ -125,7 +125,7 @@ impl GroupWork<'_> {
             return Ok((spans[0], spans[1], false));
         };
         match mode.pair(best.completion.trace(), trace, &mut buffers.prompts) {
-            Ok(made) => Ok((best.prompt, made.rejected(), made.prompts_differ())),
+            Ok(pair) => Ok((best.prompt, pair.rejected(), pair.prompts_differ())),
             Err(SkipReason::IdenticalCompletion) => Err(UnusedReason::IdenticalCompletion),
             Err(SkipReason::EmptyCompletion) => Err(UnusedReason::EmptyCompletion),
             Err(_) => Err(UnusedReason::PromptMismatch),
@@ -267,9 +267,7 @@ impl LabelBy {
         match self {
             LabelBy::Best => Some(class.first().is_some_and(|&(_, best)| best == score)),
             LabelBy::Mean => {
-                // Divided first, so that no sum is too large for a float.
-                let count = class.len() as f64;
-                let mean: f64 = class.iter().map(|(_, score)| score.get() / count).sum();
+                let mean = mean(class);
                 let largest = class
                     .iter()
                     .fold(0.0, |largest: f64, (_, score)| largest.max(score.get().abs()));
@@ -278,6 +276,16 @@ impl LabelBy {
             }
         }
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no group has so many candidates that a float cannot count them"
+)]
+fn mean(class: &[(usize, ScoreValue)]) -> f64 {
+    // Divided first, so that no sum is too large for a float.
+    let count = class.len() as f64;
+    class.iter().map(|(_, score)| score.get() / count).sum()
 }
 
 impl Paired {

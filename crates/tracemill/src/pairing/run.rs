@@ -12,7 +12,7 @@ use crate::inputs::Planned;
 use crate::ledger::{Ledger, LossTally};
 use crate::mill::{Mill, WhenEmpty};
 use crate::run::Open;
-use crate::work::{Done, Numbered, Rejects, Work};
+use crate::work::{Done, Numbered, Place, Rejects, Work};
 
 /// How many bytes of records one task of the second pass gathers, about.
 const TASK: usize = 256 * 1024;
@@ -76,7 +76,10 @@ impl Mill {
             indexed.found.clear();
             let (found, scratch) = (&mut indexed.found, &mut indexed.scratch);
             work.decode_block(numbered, &mut indexed.done, |record, which, trace, done| {
-                let score = self.config.scores.score(trace)?;
+                let score = self
+                    .config
+                    .scores
+                    .score(trace, work.source(Place::Record(record)))?;
                 let score = score.and_then(|score| ScoreValue::new(score).ok());
                 match Found::new(record, which, trace, score, pairing.prompt, scratch)? {
                     Some(candidate) => found.push(candidate),

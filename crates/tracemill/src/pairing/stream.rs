@@ -263,7 +263,8 @@ impl BlockWork<'_, '_> {
         trace: &Trace<'_>,
         done: &mut Done,
     ) -> Result<Option<Found>, Error> {
-        let score = self.work.config.scores.score(trace)?;
+        let source = &*self.work.inputs[record.input()].source;
+        let score = self.work.config.scores.score(trace, Some(source))?;
         let score = score.and_then(|score| ScoreValue::new(score).ok());
         let found = Found::new(
             record,
@@ -384,7 +385,7 @@ impl Closing<'_, '_, '_> {
         self.out.clear();
         for part in parts.drain(..) {
             if self.continues(&part) {
-                self.join(part)?;
+                self.join(&part)?;
                 continue;
             }
             self.close()?;
@@ -429,7 +430,7 @@ impl Closing<'_, '_, '_> {
             .is_some_and(|current| current.key == part.key)
     }
 
-    fn join(&mut self, part: Part) -> Result<(), Error> {
+    fn join(&mut self, part: &Part) -> Result<(), Error> {
         let max_group = self.work.pairing.max_group;
         if let (
             Some(Part {

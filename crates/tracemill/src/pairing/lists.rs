@@ -55,7 +55,6 @@ impl GroupWork<'_> {
         for list in lists {
             let kept = self.distinct(list, members, paired, done)?;
             let scores: List = kept.iter().map(|kept| (kept.member, kept.score)).collect();
-            paired.leave_out(SkipReason::IdenticalCompletion, better(list) - better(&scores));
             if differ(&scores) {
                 match self.pairing.examples {
                     GroupExamples::Labelled(by) => self.label(by, &kept, members, paired, done)?,
@@ -70,6 +69,10 @@ impl GroupWork<'_> {
             };
             paired.unused(kept.iter().map(|kept| kept.member), reason);
         }
+        // What pairing took and no record stands for had a side that says what a better candidate says.
+        let told = paired.listed.pairs + paired.refused;
+        let untold = paired.counts.selected().saturating_sub(told);
+        paired.leave_out(SkipReason::IdenticalCompletion, untold);
         Ok(())
     }
 

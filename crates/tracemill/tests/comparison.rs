@@ -282,3 +282,19 @@ fn what_was_left_out_is_counted_by_reason() {
     assert_eq!(ledger.pairs.written + ledger.pairs.skipped.total(), 6);
     assert!(ledger.balances());
 }
+
+#[test]
+fn every_row_of_the_table_names_a_test_of_this_file() {
+    let page = include_str!("../../../docs/comparison.md");
+    let tests = include_str!("comparison.rs");
+    let rows: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .collect();
+    assert!(rows.len() > 10);
+    for row in rows {
+        let name = row.trim_end_matches(" |").rsplit('`').nth(1).unwrap();
+        assert!(tests.contains(&format!("fn {name}()")), "{row}");
+    }
+}

@@ -3,7 +3,7 @@
 //! A worker pairs the groups that begin and end inside of its block. The first and the last of a block may go on in its
 //! neighbours: their records are handed on, and paired where blocks come back in order.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use tracemill_io::Record;
 use tracemill_model::Trace;
@@ -167,7 +167,7 @@ impl Mill {
             account: Account::new(seen, choice),
             ledger,
             open,
-            closed: HashSet::new(),
+            closed: BTreeSet::new(),
             current: None,
             single: GroupsDone::default(),
             out: Vec::new(),
@@ -362,7 +362,7 @@ struct Closing<'c, 'm, 'o> {
     account: Account,
     ledger: &'c mut Ledger,
     open: Option<&'c mut Open<'o>>,
-    closed: HashSet<u128>,
+    closed: BTreeSet<u128>,
     current: Option<Part>,
     /// For groups that are paired here.
     single: GroupsDone,

@@ -29,8 +29,9 @@ use crate::shared::account::Carried;
 use crate::shared::reasoning::{self, Placement};
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
-use crate::shared::{self, account, arguments, metadata, text, tools};
+use crate::shared::{self, account, arguments, lists, metadata, text, tools};
 use crate::spec::{FormatSpec, SpecError};
+use crate::trl_preference::{ASKED, check_asked};
 
 pub(crate) const FORMAT: Format = Format {
     name: "hf",
@@ -75,7 +76,16 @@ pub(crate) const FORMAT: Format = Format {
         Loss::ObjectContent,
         Loss::TrainFlags,
     ],
-    rules: &[ARGUMENTS, CONTENT, RESULT_NAME, ROLES, COLUMNS, PROMPT, SCHEMAS],
+    rules: &[
+        ARGUMENTS,
+        CONTENT,
+        RESULT_NAME,
+        ROLES,
+        COLUMNS,
+        PROMPT,
+        SCHEMAS,
+        ASKED,
+    ],
     file_rules: &[],
     check,
     example: r#"{"messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"assistant","content":"","reasoning_content":"Need a lookup.","tool_calls":[{"id":"call_1","type":"function","function":{"name":"get_weather","arguments":{"city":"Oslo"}}}]},{"role":"tool","tool_call_id":"call_1","name":"get_weather","content":"4 C"},{"role":"assistant","content":"4 C."}],"tools":[{"type":"function","function":{"name":"get_weather","description":"Current weather","parameters":{"type":"object","properties":{"city":{"type":"string"}}}}}]}"#,
@@ -154,6 +164,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
             CHAT.check(list, findings);
         }
     });
+    check_asked(record, findings);
     findings.member_if_any(record, "tools", |findings, tools| {
         if tools.kind() != Kind::String {
             check::tools(tools, None, findings);
@@ -235,6 +246,7 @@ impl Encoder for HuggingFace {
             }
             Columns::PromptCompletion => {
                 let target = turns.last_target(&conversation)?;
+                lists::check_asked(&messages[..target])?;
                 w.key("prompt");
                 turns.list(0..target, &mut w)?;
                 w.key("completion");

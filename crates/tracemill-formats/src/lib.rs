@@ -57,12 +57,16 @@
 //! everything about it, and one line in the registry.
 #![forbid(unsafe_code)]
 
+mod anthropic;
 mod axolotl_preference;
+mod bedrock_claude;
+mod bedrock_converse;
 mod capability;
 mod check;
 mod companion;
 mod encoder;
 mod fireworks_dpo;
+mod gemini;
 mod gemini_preference;
 mod hf;
 mod loss;

@@ -11,9 +11,10 @@ use crate::loss::Loss;
 use crate::options::EncodeOptions;
 use crate::spec::{FormatSpec, SpecError};
 use crate::{
-    axolotl_preference, fireworks_dpo, gemini_preference, hf, ms_swift_preference, nat_trajectory, nemo_dpo,
-    nemo_rl, openai, openai_preference, openrlhf, sharegpt, sharegpt_kto, sharegpt_preference,
-    together_preference, tracemill, trl_kto, trl_preference, trl_reward,
+    anthropic, axolotl_preference, bedrock_claude, bedrock_converse, fireworks_dpo, gemini,
+    gemini_preference, hf, ms_swift_preference, nat_trajectory, nemo_dpo, nemo_rl, openai, openai_preference,
+    openrlhf, sharegpt, sharegpt_kto, sharegpt_preference, together_preference, tracemill, trl_kto,
+    trl_preference, trl_reward,
 };
 
 /// Makes an encoder from a valid spec; fails only where an option asks for what the format has no place for.
@@ -179,10 +180,14 @@ impl FormatSpec {
 /// ```
 pub fn formats() -> &'static [Format] {
     // A new format is one line here and one file beside this.
-    static FORMATS: [Format; 19] = [
+    static FORMATS: [Format; 23] = [
         openai::FORMAT,
         hf::FORMAT,
         sharegpt::FORMAT,
+        gemini::FORMAT,
+        anthropic::FORMAT,
+        bedrock_claude::FORMAT,
+        bedrock_converse::FORMAT,
         tracemill::FORMAT,
         trl_preference::FORMAT,
         trl_kto::FORMAT,

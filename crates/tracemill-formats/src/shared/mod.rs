@@ -4,7 +4,9 @@
 //! here: message lists, plain texts, the parts of a pair.
 
 pub(crate) mod account;
+pub(crate) mod alternate;
 pub(crate) mod arguments;
+pub(crate) mod blocks;
 pub(crate) mod dataset_info;
 pub(crate) mod decimal;
 pub(crate) mod ids;
@@ -14,6 +16,7 @@ pub(crate) mod metadata;
 pub(crate) mod pair;
 pub(crate) mod plain;
 pub(crate) mod reasoning;
+pub(crate) mod schema;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod text;

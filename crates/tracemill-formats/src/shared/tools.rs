@@ -8,7 +8,7 @@ use crate::loss::{Loss, Losses};
 pub(crate) fn functions<'t>(
     trace: &'t Trace<'t>,
     losses: &mut Losses,
-) -> Option<impl Iterator<Item = &'t Function<'t>>> {
+) -> Option<impl Iterator<Item = &'t Function<'t>> + use<'t>> {
     let tools = trace.tools().unwrap_or_default();
     for _ in tools.iter().filter(|tool| tool.as_function().is_none()) {
         losses.note(Loss::ToolKind, 0);

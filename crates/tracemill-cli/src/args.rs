@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use tracemill::formats::{FormatSpec, ReasoningMode};
 use tracemill::io::{MemoryBudget, RecordLimit};
 use tracemill::pairs::{Completion, PromptMode, Strategy};
-use tracemill::{AllowedLosses, GroupBy};
+use tracemill::{AllowedLosses, GroupBy, LabelBy};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -103,6 +103,9 @@ Examples:
 
   # Trials of one task, whose conversations part on the way
   tracemill pairs results.json --to trl-preference --prompt task --allow-loss prompt-differs -o pairs.jsonl
+
+  # Ranked lists, from a file in which the candidates of a prompt stand together
+  tracemill pairs candidates.jsonl --to nemo-rl --ranked --grouped -o ranked.jsonl
 
   # At most 3 a group, 10,000 in all, none twice
   tracemill pairs runs.jsonl --to trl-preference --max-pairs-per-group 3 --max-pairs 10000 --seed 7 --dedup-pairs -o pairs.jsonl";
@@ -223,6 +226,22 @@ pub(crate) struct PairingArgs {
     /// Leave out pairs that say what an earlier one said
     #[arg(long)]
     pub(crate) dedup_pairs: bool,
+
+    /// Promise that candidates come group by group: the input is read once, and one group is held at a time
+    #[arg(long)]
+    pub(crate) grouped: bool,
+
+    /// In place of pairs: one ranked list for each prompt of a group, best first
+    #[arg(long, conflicts_with_all = ["label_by", "strategy"])]
+    pub(crate) ranked: bool,
+
+    /// In place of pairs: a labelled example of each candidate, good if it is the best of its prompt, or above the mean
+    #[arg(long, value_name = "best|mean", conflicts_with = "strategy")]
+    pub(crate) label_by: Option<LabelBy>,
+
+    /// Reward of each trajectory that `nat-trajectory` writes
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) reward: Option<RewardArg>,
 
     /// Most candidates a group may have
     #[arg(long, value_name = "N", default_value_t = 100_000)]
@@ -385,6 +404,14 @@ pub(crate) struct ListArgs {
     /// Print Markdown, as in the documentation
     #[arg(long, conflicts_with = "json", hide = true)]
     pub(crate) markdown: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RewardArg {
+    /// By how much the chosen side is better
+    ScoreDiff,
+    /// The score of the chosen side
+    ChosenScore,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -207,6 +207,18 @@ pub trait Source: fmt::Debug + Send + Sync {
     fn repeats_history(&self) -> bool {
         false
     }
+
+    /// Whether the several scores of its traces are metrics of one judgement: then their mean counts, unless something
+    /// else is asked for.
+    fn averages_scores(&self) -> bool {
+        false
+    }
+
+    /// The code under which it is counted that a further record has candidates of a group that an earlier one began, for
+    /// dialects in which a record should hold all of them.
+    fn continued_group(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 #[cold]

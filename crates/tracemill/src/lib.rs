@@ -69,7 +69,7 @@ pub use ledger::{
 };
 pub use memory::Encoded;
 pub use mill::{Mill, MillBuilder, WhenEmpty};
-pub use pairing::{Duplicates, Pairing};
+pub use pairing::{Duplicates, GroupExamples, GroupOrder, LabelBy, Pairing};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
 pub use scores::JoinedScores;

@@ -355,8 +355,11 @@ impl MillBuilder {
     }
 
     fn check_shape(&self, encoder: &dyn Encoder) -> Result<(), Error> {
+        if let Some(pairing) = &self.pairing {
+            pairing.check()?;
+        }
         let (shape, noun) = match (&self.pairing, self.examples) {
-            (Some(_), _) => (Shape::Preference, "preference pairs"),
+            (Some(pairing), _) => pairing.shape(),
             (None, Examples::Labelled { .. }) => (Shape::Labelled, "labelled examples"),
             (None, Examples::Conversations(_)) => (Shape::Conversation, "conversations"),
         };
@@ -374,7 +377,7 @@ impl MillBuilder {
             (Shape::Preference, "`tracemill pairs` makes pairs for it"),
             (
                 Shape::Labelled,
-                "`tracemill convert --label-threshold` makes labelled examples for it",
+                "`tracemill convert --label-threshold` and `tracemill pairs --label-by` make labelled examples for it",
             ),
         ];
         let remedy = remedy

@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind};
 use crate::inputs::{self, Planned};
 use crate::ledger::{InputEntry, Ledger, OutputEntry};
 use crate::memory::Encoded;
-use crate::mill::{Mill, WhenEmpty};
+use crate::mill::{Config, Mill, WhenEmpty};
+use crate::pairing::GroupOrder;
 use crate::policy::Chains;
 use crate::work::{Done, Numbered, Rejects, Work};
 
@@ -157,7 +158,8 @@ impl Mill {
         let (planned, empty) = inputs::plan(inputs, config)?;
         let chains = config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
         let planned = self.readable_again(planned, chains)?;
-        run.progress.expect(&planned, if chains { 2 } else { 1 });
+        let passes = 1 + u64::from(chains) + u64::from(config.readings() == Readings::Several);
+        run.progress.expect(&planned, passes);
         let numbering = if chains {
             Numbering::Needed
         } else {
@@ -245,12 +247,12 @@ impl Mill {
     /// Copies inputs that a second reading, or one by byte ranges, could not find again.
     fn readable_again(&self, planned: Vec<Planned>, chains: bool) -> Result<Vec<Planned>, Error> {
         let copy = |planned: Planned| {
-            let input = match (&self.config.pairing, chains) {
+            let input = match (self.config.readings(), chains) {
                 // Its pieces are kept, not its records.
                 _ if planned.source.assembles() => planned.input,
-                (Some(_), _) => planned.input.seekable()?,
-                (None, true) => planned.input.spooled()?,
-                (None, false) => planned.input,
+                (Readings::ByRanges, _) => planned.input.seekable()?,
+                (Readings::Several, _) | (Readings::One, true) => planned.input.spooled()?,
+                (Readings::One, false) => planned.input,
             };
             Ok(Planned { input, ..planned })
         };
@@ -315,6 +317,25 @@ impl Mill {
             Ok(())
         })?;
         Ok(index.finish())
+    }
+}
+
+/// How a run reads its inputs, chains apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readings {
+    One,
+    Several,
+    /// Once, and then where something is needed again.
+    ByRanges,
+}
+
+impl Config {
+    fn readings(&self) -> Readings {
+        match &self.pairing {
+            Some(pairing) if pairing.order == GroupOrder::Any => Readings::ByRanges,
+            Some(pairing) if pairing.sample.is_some() => Readings::Several,
+            _ => Readings::One,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::Record;
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
 use tracemill_pairs::PromptMode;
-use tracemill_sources::{Batch, Superseded};
+use tracemill_sources::{Batch, Source, Superseded};
 
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
@@ -45,6 +45,11 @@ impl Done {
         self.per_input.clear();
         self.ledger = Ledger::default();
         self.failure = None;
+    }
+
+    /// Adds the account alone to another one.
+    pub(crate) fn settle_into(&mut self, ledger: &mut Ledger) {
+        ledger.merge(&self.ledger);
     }
 
     /// Moves the counts of losses into the ledger.
@@ -155,10 +160,7 @@ impl Work<'_> {
         done.clear();
         let mut batch = Batch::new();
         for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
-            if self.inputs[record.input()].origins.is_none() {
-                done.ledger.records.read += 1;
-                done.count_input(record.input());
-            }
+            self.count(&record, done);
             let visited = self.record(&record, ordinal, &mut batch, done).and_then(|()| {
                 let mut traces = batch.traces().iter().enumerate();
                 traces.try_for_each(|(which, trace)| visit(&record, which, trace, done))
@@ -171,9 +173,42 @@ impl Work<'_> {
         done.settle();
     }
 
+    /// Counts a record that is read where it stands; those that traces were put together from were counted before.
+    fn count(&self, record: &Record<'_>, done: &mut Done) {
+        if self.inputs[record.input()].origins.is_none() {
+            done.ledger.records.read += 1;
+            done.count_input(record.input());
+        }
+    }
+
     /// Where a record stands.
     fn place<'r>(&'r self, record: &'r Record<'r>) -> Place<'r> {
         Place::Record(record, self.inputs[record.input()].locate(record))
+    }
+
+    /// Decodes a block and gives away what each record holds; stops at the first bad record if that ends the run, or where
+    /// `visit` does.
+    pub(crate) fn decode_owned<'b>(
+        &'b self,
+        numbered: &'b Numbered,
+        done: &mut Done,
+        mut visit: impl FnMut(Record<'b>, Batch<'b>, &mut Done) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        done.clear();
+        let mut decode = || {
+            for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
+                self.count(&record, done);
+                let mut batch = Batch::new();
+                self.record(&record, ordinal, &mut batch, done)?;
+                if !batch.traces().is_empty() {
+                    visit(record, batch, done)?;
+                }
+            }
+            Ok(())
+        };
+        let decoded = decode();
+        done.settle();
+        decoded
     }
 
     /// Decodes a record into `batch`, which stays empty if there is nothing to go on with.
@@ -239,7 +274,7 @@ impl Work<'_> {
         if !self
             .config
             .scores
-            .keeps(trace, &mut done.ledger.traces.filtered)?
+            .keeps(trace, self.source(place), &mut done.ledger.traces.filtered)?
         {
             return Ok(());
         }
@@ -247,7 +282,7 @@ impl Work<'_> {
         let tally = done.tally.clone();
         let encoded = match self.config.examples {
             Examples::Conversations(turns) => self.conversations(turns, trace, done),
-            Examples::Labelled { threshold } => self.labelled(threshold, trace, done)?,
+            Examples::Labelled { threshold } => self.labelled(threshold, place, trace, done)?,
         };
         match encoded {
             Ok(Made::Examples(examples)) => {
@@ -263,6 +298,14 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The source of what stands at a place; none for traces in memory.
+    pub(crate) fn source(&self, place: Place<'_>) -> Option<&dyn Source> {
+        match place {
+            Place::Record(record, _) => Some(&*self.inputs.get(record.input())?.source),
+            Place::Index(_) => None,
+        }
     }
 
     /// Appends every example of a trace; a refused one takes the others with it.
@@ -283,13 +326,14 @@ impl Work<'_> {
     fn labelled(
         &self,
         threshold: f64,
+        place: Place<'_>,
         trace: &Trace<'_>,
         done: &mut Done,
     ) -> Result<Result<Made, Bad>, Error> {
         let Some(split) = PromptMode::Exact.split(trace.messages()) else {
             return Ok(Ok(Made::Nothing("no-target")));
         };
-        let Some(score) = self.config.scores.score(trace)? else {
+        let Some(score) = self.config.scores.score(trace, self.source(place))? else {
             return Ok(Ok(Made::Nothing("no-score")));
         };
         let example = Example::Labelled(Labelled {

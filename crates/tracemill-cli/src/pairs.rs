@@ -11,14 +11,14 @@ use crate::job;
 
 pub(crate) fn run(args: &PairsArgs) -> Result<ExitCode, Failure> {
     let mut builder = job::builder(&args.job)?;
-    builder.pairing(pairing(&args.pairing)?);
+    builder.pairing(pairing(&args.pairing, args.job.choose.seed)?);
     job::run("pairs", &builder.build()?, &args.job, options(&args.pairing))
 }
 
-fn pairing(args: &PairingArgs) -> Result<Pairing, Failure> {
+fn pairing(args: &PairingArgs, seed: u64) -> Result<Pairing, Failure> {
     let usage = |error: PairError| Failure::Usage(error.to_string());
     let mut options = PairOptions::builder();
-    options.strategy(args.strategy).seed(args.seed);
+    options.strategy(args.strategy).seed(seed);
     if let Some(minimum) = args.min_score_diff {
         options.min_score_diff(minimum);
     }
@@ -42,7 +42,7 @@ fn pairing(args: &PairingArgs) -> Result<Pairing, Failure> {
         .with_memory(args.memory)
         .with_max_group(args.max_group);
     match args.max_pairs {
-        Some(pairs) => Ok(pairing.with_sample(pairs, args.seed)?),
+        Some(pairs) => Ok(pairing.with_sample(pairs, seed)?),
         None => Ok(pairing),
     }
 }
@@ -62,7 +62,6 @@ fn options(args: &PairingArgs) -> Vec<(&'static str, String)> {
     let mut options = vec![
         ("strategy", args.strategy.to_string()),
         ("prompt", args.prompt.to_string()),
-        ("seed", args.seed.to_string()),
         ("dedup-pairs", args.dedup_pairs.to_string()),
         ("memory", args.memory.to_string()),
         ("max-group", args.max_group.to_string()),

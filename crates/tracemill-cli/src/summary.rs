@@ -18,6 +18,15 @@ pub(crate) fn print(ledger: &Ledger) {
         if name == "-" { "standard output" } else { name }
     );
     let mut notes = Vec::new();
+    for side in ledger.outputs.iter().take(ledger.sides) {
+        let share = side.records as f64 / ledger.examples.max(1) as f64;
+        notes.push(format!(
+            "{} in {} ({:.2} %)",
+            side.records,
+            side.path,
+            share * 100.0
+        ));
+    }
     if ledger.groups.read > 0 {
         notes.push(format!(
             "{} of {} groups paired, {} of {} possible pairs written",

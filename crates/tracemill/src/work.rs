@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tracemill_formats::{EncodeError, Losses, Scratch};
-use tracemill_io::Record;
+use tracemill_io::{Extent, Gatherer, Record};
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
 use tracemill_pairs::PromptMode;
 use tracemill_sources::{Batch, Superseded};
@@ -39,7 +39,7 @@ pub(crate) struct Done {
 
 impl Done {
     /// Forgets the last block, keeping the buffers.
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.rejects.clear();
         self.per_input.clear();
@@ -218,13 +218,14 @@ impl Work<'_> {
     }
 
     pub(crate) fn trace(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
-        if !self
-            .config
-            .scores
-            .keeps(trace, &mut done.ledger.traces.filtered)?
-        {
+        if !self.config.admits(trace, &mut done.ledger.traces.filtered)? {
             return Ok(());
         }
+        self.make(place, trace, done)
+    }
+
+    /// Appends the examples of a trace that no filter took out.
+    pub(crate) fn make(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
         let start = done.bytes.len();
         let tally = done.tally.clone();
         let encoded = match self.config.examples {
@@ -304,8 +305,19 @@ impl Work<'_> {
         if self.config.on_error == OnError::Fail {
             return Err(bad.fail(&place));
         }
-        if let (Rejects::Keep, Place::Record(record)) = (self.rejects, place) {
-            write_reject(&record.locator(), record, bad, &mut done.rejects);
+        match (self.rejects, place) {
+            (Rejects::Keep, Place::Record(record)) => {
+                write_reject(&record.locator(), record, bad, &mut done.rejects);
+            }
+            (
+                Rejects::Keep,
+                Place::Gathered {
+                    name, extent, record, ..
+                },
+            ) => {
+                write_gathered(name, extent, record, bad, &mut done.rejects);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -319,12 +331,19 @@ enum Made {
 }
 
 /// Where a trace came from, for messages.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'r> {
     /// A record of an input.
     Record(&'r Record<'r>),
     /// A trace in memory, by its index.
     Index(usize),
+    /// A record that was read again by its place.
+    Gathered {
+        name: &'r str,
+        gatherer: &'r Gatherer,
+        extent: Extent,
+        record: &'r [u8],
+    },
 }
 
 impl fmt::Display for Place<'_> {
@@ -332,8 +351,43 @@ impl fmt::Display for Place<'_> {
         match self {
             Place::Record(record) => record.locator().fmt(f),
             Place::Index(index) => write!(f, "trace {index}"),
+            Place::Gathered {
+                name,
+                gatherer,
+                extent,
+                ..
+            } => write!(f, "{name}:{}", line_of(gatherer, *extent)),
         }
     }
+}
+
+/// The line of a record; counted only when somebody has to be told.
+fn line_of(gatherer: &Gatherer, of: Extent) -> usize {
+    let (mut line, mut at) = (1, 0);
+    let mut piece = Vec::new();
+    while at < of.byte {
+        let len = (of.byte - at).min(1 << 20) as usize;
+        let extent = Extent { byte: at, len, ..of };
+        if gatherer.read(extent, &mut piece).is_err() {
+            break;
+        }
+        line += piece.iter().filter(|&&byte| byte == b'\n').count();
+        at += len as u64;
+    }
+    line
+}
+
+/// One line of the reject file, of a record that was read again: its line was not counted.
+fn write_gathered(name: &str, extent: Extent, record: &[u8], bad: &Bad, out: &mut Vec<u8>) {
+    let mut w = JsonWriter::new(out);
+    w.begin_object();
+    w.key("path").str(name);
+    w.key("byte").number(extent.byte);
+    w.key("code").str(bad.code);
+    w.key("error").str(&bad.message);
+    w.key("record").str(&String::from_utf8_lossy(record));
+    w.end_object();
+    out.push(b'\n');
 }
 
 /// One line of the reject file. A record that is no UTF-8 is kept as hexadecimal digits: nothing is replaced.

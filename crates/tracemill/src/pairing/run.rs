@@ -77,6 +77,9 @@ impl Mill {
             indexed.found.clear();
             let (found, scratch) = (&mut indexed.found, &mut indexed.scratch);
             work.decode_block(numbered, &mut indexed.done, |record, which, trace, done| {
+                if !self.config.admits(trace, &mut done.ledger.traces.filtered)? {
+                    return Ok(());
+                }
                 let score = self.config.scores.score(trace)?;
                 let score = score.and_then(|score| ScoreValue::new(score).ok());
                 match Found::new(record, which, trace, score, pairing.prompt, scratch)? {

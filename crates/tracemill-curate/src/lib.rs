@@ -10,6 +10,7 @@
 //! * [`Identity`]: when two traces are the same, as a digest of 128 bits.
 //! * [`Shares`], [`SplitBy`]: on which side of a split a trace falls, so that no group and no prompt is on both.
 //! * [`Choosing`]: all decisions over many traces at once, from a [`Candidate`] each.
+//! * [`Screen`]: secrets, addresses and special tokens inside of texts.
 //!
 //! # What it is not
 //!
@@ -53,6 +54,7 @@ mod error;
 mod identity;
 mod named;
 mod random;
+mod screen;
 mod split;
 mod text;
 
@@ -62,5 +64,6 @@ pub use error::CurateError;
 pub use identity::{Identity, Scratch, group_of, prompt_of, tools_of};
 pub use named::NamedFilter;
 pub use random::keyed_hash;
+pub use screen::Screen;
 
 pub use split::{Shares, SplitBy};

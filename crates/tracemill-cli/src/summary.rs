@@ -5,6 +5,7 @@ use tracemill::{Counts, Ledger};
 use crate::progress::bytes;
 
 /// Prints the account in one line, and a second where there is something to know.
+#[expect(clippy::cast_precision_loss, reason = "shares are shown with two decimals")]
 pub(crate) fn print(ledger: &Ledger) {
     let written: u64 = ledger.outputs.first().map_or(0, |output| output.bytes);
     let name = ledger.outputs.first().map_or("-", |output| output.path.as_str());

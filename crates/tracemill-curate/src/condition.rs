@@ -108,6 +108,7 @@ impl Condition {
         self.field == Field::Score
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "no trace has 2^53 messages or bytes")]
     fn holds(&self, trace: &Trace<'_>, score: Option<f64>) -> bool {
         match &self.field {
             Field::Messages => self.number(trace.messages().len() as f64),
@@ -255,7 +256,7 @@ impl FromStr for Condition {
         let (name, rest) = text.split_at(first);
         let field = Field::named(name.trim()).ok_or_else(|| unknown(name))?;
         let found = OPERATORS.iter().find(|(sign, ..)| rest.starts_with(sign));
-        let (test, positive) = match found {
+        let (asked, positive) = match found {
             None if rest.is_empty() => (Test::Is, true),
             None => {
                 return Err(CurateError::new(format!(
@@ -269,12 +270,12 @@ impl FromStr for Condition {
             }
         };
         field
-            .check(&test)
+            .check(&asked)
             .map_err(|why| CurateError::new(format!("`{written}`: {why}")))?;
         Ok(Condition {
             written: written.to_owned(),
             field,
-            test,
+            test: asked,
             wanted: positive != negated,
         })
     }
@@ -312,8 +313,7 @@ impl Field {
     /// Why a test makes no sense for the field, if so.
     fn check(&self, test: &Test) -> Result<(), &'static str> {
         match (self, test) {
-            (Field::Pointer(_), Test::Is)
-            | (Field::Pointer(_), Test::Compare(Operator::Equal, ..))
+            (Field::Pointer(_), Test::Is | Test::Compare(Operator::Equal, ..))
             | (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(_), Test::Is)
             | (Field::Outcome | Field::Model | Field::Tag, Test::Compare(Operator::Equal, ..)) => Ok(()),
             (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(_), _) => {

@@ -36,6 +36,11 @@ impl Shares {
     }
 
     /// How many of `total` fall on each side: cumulative shares, rounded, so that the sum is exact and none is off by one or more.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "there are fewer than 2^53 traces, and shares are positive"
+    )]
     pub fn divide(&self, total: usize) -> Vec<usize> {
         let mut upto = 0.0;
         let mut before = 0;
@@ -54,6 +59,7 @@ impl Shares {
     }
 
     /// The side of a keyed hash.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
     fn side(&self, hash: u64) -> u8 {
         // 53 bits, so that the fraction is exact.
         let at = (hash >> 11) as f64 / (1_u64 << 53) as f64;
@@ -199,16 +205,16 @@ pub(crate) fn by_units(
     order.sort_by_key(|&unit| (rank(u64::from(unit)), unit));
     let counts = shares.divide(items.len());
     let (mut side, mut bound, mut at) = (0, counts.first().copied().unwrap_or(0), 0);
-    let mut sides = vec![0_u8; items.len()];
+    let mut of_units = vec![0_u8; items.len()];
     for unit in order {
         while at >= bound && side + 1 < counts.len() {
             side += 1;
             bound += counts[side];
         }
-        sides[unit as usize] = side as u8;
+        of_units[unit as usize] = side as u8;
         at += sizes[unit as usize];
     }
-    units.iter().map(|&unit| Some(sides[unit as usize])).collect()
+    units.iter().map(|&unit| Some(of_units[unit as usize])).collect()
 }
 
 /// For every item the first item that it is connected with through groups and prompts.

@@ -13,7 +13,7 @@ pub(crate) struct ChooseArgs {
     #[arg(long = "where", value_name = "CONDITION", allow_hyphen_values = true)]
     pub(crate) conditions: Vec<Condition>,
 
-    /// Keep what a filter of Kiln keeps: all, high_rating, thinking_model, thinking_model_high_rated, tag::NAME, multi_filter::A&B
+    /// Keep what a filter of Kiln keeps: all, `high_rating`, `thinking_model`, `thinking_model_high_rated`, `tag::NAME`, `multi_filter::A&B`
     #[arg(long = "filter", value_name = "NAME")]
     pub(crate) filters: Vec<NamedFilter>,
 

@@ -371,7 +371,7 @@ fn line_of(gatherer: &Gatherer, of: Extent) -> usize {
         if gatherer.read(extent, &mut piece).is_err() {
             break;
         }
-        line += piece.iter().filter(|&&byte| byte == b'\n').count();
+        line += piece.split(|&byte| byte == b'\n').count() - 1;
         at += len as u64;
     }
     line

@@ -4,15 +4,12 @@
 from mistral_common.protocol.instruct.messages import FinetuningAssistantMessage, ChatMessage
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.tool_calls import Tool
-from mistral_common.protocol.instruct.validator import (
-    MistralRequestValidatorV3,
-    ValidationMode,
-)
 from mistral_common.protocol.instruct import messages as m
+from mistral_common.protocol.instruct import validator as v
 from pydantic import TypeAdapter
 
 PACKAGES = ["mistral-common"]
-FORMATS = ["mistral"]
+FORMATS = ["mistral", "mistral-v11", "mistral+v3"]
 
 KINDS = {
     "system": m.SystemMessage,
@@ -23,23 +20,19 @@ KINDS = {
 TOOLS = TypeAdapter(list[Tool])
 
 
-def validator(record):
-    """Text beside a call and thinking came with later tokenizers, whose validators differ in nothing else here."""
-    from mistral_common.protocol.instruct import validator as v
-
-    newest = getattr(v, "MistralRequestValidatorV13", None) or v.MistralRequestValidatorV5
-    says = lambda message: message.get("content") and message.get("tool_calls")
-    thinks = lambda message: isinstance(message.get("content"), list)
-    late = any(says(message) or thinks(message) for message in record["messages"])
-    kind = newest if late else MistralRequestValidatorV3
-    return kind(mode=ValidationMode.finetuning)
+# What the tokenizers that a format is for are validated with: `mistral+v3` is for the older ones.
+VALIDATORS = {
+    "mistral": v.MistralRequestValidatorV13,
+    "mistral-v11": v.MistralRequestValidatorV5,
+    "mistral+v3": v.MistralRequestValidatorV3,
+}
 
 
 def check(record, spec):
     messages = [KINDS[message["role"]].model_validate(message) for message in record["messages"]]
     tools = TOOLS.validate_python(record.get("tools", []))
     request = ChatCompletionRequest[ChatMessage].model_construct(messages=messages, tools=tools or None)
-    validator(record).validate_request(request)
+    VALIDATORS[spec](mode=v.ValidationMode.finetuning).validate_request(request)
 
 
 USER = {"role": "user", "content": "hi"}

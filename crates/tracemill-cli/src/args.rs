@@ -225,10 +225,6 @@ pub(crate) struct PairingArgs {
     #[arg(long)]
     pub(crate) dedup_pairs: bool,
 
-    /// Memory for the index of candidates; beyond it a temporary file is used
-    #[arg(long, value_name = "SIZE", default_value_t)]
-    pub(crate) memory: MemoryBudget,
-
     /// Most candidates a group may have
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) max_group: usize,
@@ -265,6 +261,14 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) prompts: Option<PathBuf>,
 
+    /// Frozen dataset whose runs are wanted, by id or name
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) dataset: Option<String>,
+
+    /// Part of the dataset, such as train
+    #[arg(long, value_name = "NAME", requires = "dataset")]
+    pub(crate) part: Option<String>,
+
     /// Longest record that is read
     #[arg(long, value_name = "SIZE", default_value_t)]
     pub(crate) max_record: RecordLimit,
@@ -296,6 +300,14 @@ pub(crate) struct TraceArgs {
     /// Tool definitions (a JSON list) for traces that have none
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) tools: Option<PathBuf>,
+
+    /// Scores by id, to join to traces: a JSON object, rows, a list of ids that passed, or a report of SWE-bench
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) scores: Option<PathBuf>,
+
+    /// Model of traces that name none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
 
     /// Group traces by the value at this JSON pointer, such as /metadata/task
     #[arg(long, value_name = "POINTER")]
@@ -348,6 +360,10 @@ pub(crate) struct RunArgs {
     /// Worker threads; as many as there are processors unless given
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Memory for the index of what is compared or put together; beyond it a temporary file is used
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    pub(crate) memory: MemoryBudget,
 
     /// Show progress: auto is on a terminal only
     #[arg(long, value_name = "WHEN", default_value = "auto")]

@@ -10,7 +10,8 @@ use tracemill::model::{Limits, Tool};
 use tracemill::pairs::ScoreSelection;
 use tracemill::sources::{Prompts, SourceOptions};
 use tracemill::{
-    AllowedLosses, Chains, Error, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt, WhenEmpty, sources,
+    AllowedLosses, Chains, Error, JoinedScores, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt,
+    WhenEmpty, sources,
 };
 
 use crate::args::{ChainsArg, ErrorArgs, InputArgs, JobArgs, OnErrorArg, OutputArgs, TraceArgs};
@@ -140,7 +141,8 @@ pub(crate) fn builder(args: &JobArgs) -> Result<MillBuilder, Failure> {
                 .with_reasoning(args.reasoning)
                 .with_metadata(metadata),
         )
-        .threads(args.run.threads.map_or(Threads::default(), Threads::exactly));
+        .threads(args.run.threads.map_or(Threads::default(), Threads::exactly))
+        .memory(args.run.memory);
     apply_input(&mut builder, &args.input)?;
     apply_traces(&mut builder, &args.traces)?;
     builder.curation(choose::curation(&args.choose)?);
@@ -174,6 +176,12 @@ fn source_options(args: &InputArgs) -> Result<SourceOptions, Failure> {
     for (field, key) in &args.field {
         options = options.with_field(field, key);
     }
+    if let Some(dataset) = &args.dataset {
+        options = options.with_dataset(dataset);
+    }
+    if let Some(part) = &args.part {
+        options = options.with_part(part);
+    }
     if let Some(path) = &args.prompts {
         let prompts = Prompts::from_json(&read("--prompts", path)?);
         let named = |error| Failure::Usage(format!("--prompts: {}: {error}", path.display()));
@@ -200,6 +208,14 @@ fn apply_traces(builder: &mut MillBuilder, args: &TraceArgs) -> Result<(), Failu
     }
     if let Some(path) = &args.tools {
         builder.tools(read_tools(path)?);
+    }
+    if let Some(path) = &args.scores {
+        let scores = JoinedScores::from_json(&read("--scores", path)?);
+        let named = |error| Failure::Usage(format!("--scores: {}: {error}", path.display()));
+        builder.scores(scores.map_err(named)?);
+    }
+    if let Some(model) = &args.model {
+        builder.model(model);
     }
     if let Some(pointer) = &args.group_by {
         builder.group_by(pointer.clone());
@@ -307,6 +323,7 @@ fn options(args: &JobArgs) -> Options {
         ("on-error", format!("{:?}", args.errors.on_error).to_lowercase()),
         ("allow-loss", allowed.codes().collect::<Vec<_>>().join(",")),
         ("allow-empty", args.errors.allow_empty.to_string()),
+        ("memory", args.run.memory.to_string()),
     ];
     options.extend(choose::options(&args.choose));
     let mut given = |name, value: Option<String>| options.extend(value.map(|value| (name, value)));
@@ -318,6 +335,13 @@ fn options(args: &JobArgs) -> Options {
         "tools",
         args.traces.tools.as_ref().map(|path| path.display().to_string()),
     );
+    given(
+        "scores",
+        args.traces.scores.as_ref().map(|path| path.display().to_string()),
+    );
+    given("model", args.traces.model.clone());
+    given("dataset", args.input.dataset.clone());
+    given("part", args.input.part.clone());
     given("group-by", args.traces.group_by.as_ref().map(ToString::to_string));
     options
 }

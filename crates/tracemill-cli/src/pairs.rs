@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use tracemill::io::MemoryBudget;
 use tracemill::pairs::{PairError, PairOptions, PromptMode};
 use tracemill::{Duplicates, Pairing};
 
@@ -11,11 +12,11 @@ use crate::job;
 
 pub(crate) fn run(args: &PairsArgs) -> Result<ExitCode, Failure> {
     let mut builder = job::builder(&args.job)?;
-    builder.pairing(pairing(&args.pairing, args.job.choose.seed)?);
+    builder.pairing(pairing(&args.pairing, args.job.choose.seed, args.job.run.memory)?);
     job::run("pairs", &builder.build()?, &args.job, options(&args.pairing))
 }
 
-fn pairing(args: &PairingArgs, seed: u64) -> Result<Pairing, Failure> {
+fn pairing(args: &PairingArgs, seed: u64, memory: MemoryBudget) -> Result<Pairing, Failure> {
     let usage = |error: PairError| Failure::Usage(error.to_string());
     let mut options = PairOptions::builder();
     options.strategy(args.strategy).seed(seed);
@@ -39,7 +40,7 @@ fn pairing(args: &PairingArgs, seed: u64) -> Result<Pairing, Failure> {
     let pairing = Pairing::new(options.build().map_err(usage)?)
         .with_prompt(prompt(args)?)
         .with_duplicates(duplicates)
-        .with_memory(args.memory)
+        .with_memory(memory)
         .with_max_group(args.max_group);
     match args.max_pairs {
         Some(pairs) => Ok(pairing.with_sample(pairs, seed)?),
@@ -63,7 +64,6 @@ fn options(args: &PairingArgs) -> Vec<(&'static str, String)> {
         ("strategy", args.strategy.to_string()),
         ("prompt", args.prompt.to_string()),
         ("dedup-pairs", args.dedup_pairs.to_string()),
-        ("memory", args.memory.to_string()),
         ("max-group", args.max_group.to_string()),
     ];
     let mut given = |name, value: Option<String>| options.extend(value.map(|value| (name, value)));

@@ -1,11 +1,13 @@
 //! What a consumer would say of records that exist already.
 
+mod answers;
 mod chat;
 mod conversations;
 mod file;
 mod findings;
 mod outputs;
 
+pub(crate) use answers::{called_answer, json_answer};
 pub(crate) use chat::{Chat, Demand, Form, tools};
 pub(crate) use conversations::{Conversations, Parity};
 pub use file::{FileFacts, FileRule};

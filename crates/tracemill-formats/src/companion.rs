@@ -59,6 +59,8 @@ impl Columns {
     pub const SYSTEM: Columns = Columns(1);
     /// `tools`
     pub const TOOLS: Columns = Columns(2);
+    /// `history`
+    pub const HISTORY: Columns = Columns(4);
 
     /// Whether all of `other` are among these.
     pub fn contains(self, other: Columns) -> bool {

@@ -7,7 +7,7 @@ use tracemill_model::{Example, Links, Shape};
 
 use crate::companion::{Columns, Companion};
 use crate::loss::{Loss, Losses};
-use crate::shared::ids::CallIds;
+use crate::shared::ids::{CallIds, NineIds};
 
 /// One training format, configured.
 ///
@@ -57,6 +57,12 @@ pub struct Scratch {
     pub columns: Columns,
     /// Ids for calls that have none.
     pub(crate) ids: CallIds,
+    /// Ids of nine letters and digits.
+    pub(crate) nine: NineIds,
+    /// For looking into an answer that should be an object.
+    pub(crate) answer: EmbeddedJson,
+    /// For looking into a schema that is given as text.
+    pub(crate) schema: EmbeddedJson,
     /// Pairs of a ranking, with their differences.
     pub(crate) pairs: Vec<(f64, usize, usize)>,
 }

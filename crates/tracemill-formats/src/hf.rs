@@ -10,26 +10,34 @@
 //! and on parts. Results carry the `name` of the function, which the gpt-oss template needs; one that has no name and
 //! answers no call is the loss `orphan-result`. Ids stay as recorded.
 //!
+//! Templates differ, and so do the extensions: `+thinking` and `+reasoning` put reasoning under that key (gpt-oss and LFM
+//! 2.5; Gemma 4), `+arguments-text` writes arguments as text (DeepSeek V3; also the one form that every version of
+//! datasets loads unchanged), `+one-call` writes the calls of one turn apart, each with its result behind it, because the
+//! templates of Llama 3 raise on two and that of gpt-oss shows the first alone (the loss `parallel-calls`), `+tools-text`
+//! writes the definitions as JSON text. `+conversations` is the key that Kiln and others have for `messages`;
+//! `+toolcall-response` writes the last answer, which has to be a JSON object, as a call of the tool `task_response` with
+//! an id of nine letters and digits, declared as `openai+toolcall-response` does.
+//!
 //! What is trained on: `messages` trains everything unless the trainer masks it, so turns that are not to be learnt
 //! are the loss `train-flags`. With `+prompt-completion` the completion is the last turn that is to be learnt (of a
 //! whole trace: its last assistant turn), and only that is trained on; turns after it are the loss `trailing-turns`.
 
-use std::ops::Range;
-
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{Conversation, Example, JsonWriter, Message, RawJson, Role, Shape, Text, ToolCall};
+use tracemill_model::{Conversation, Example, JsonWriter, RawJson, Shape, Trace};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, Findings, Form};
-use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
+use crate::companion;
+use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{Extension, Format, Rule};
-use crate::shared::account::Carried;
-use crate::shared::reasoning::{self, Placement};
+use crate::shared::chat::{Answer, OUTPUT_SCHEMA, RESPONSE_TOOL, Response, response_tools};
+use crate::shared::reasoning::Placement;
+use crate::shared::templates::{ArgumentForm, Calls, STYLE, Style, Turns};
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
-use crate::shared::{self, account, arguments, lists, metadata, text, tools};
+use crate::shared::{self, account, lists, metadata, tools};
 use crate::spec::{FormatSpec, SpecError};
 use crate::trl_preference::{ASKED, check_asked};
 
@@ -37,10 +45,25 @@ pub(crate) const FORMAT: Format = Format {
     name: "hf",
     summary: "Hugging Face `messages` for TRL, axolotl and chat templates: arguments as objects, `reasoning_content`",
     shapes: &[Shape::Conversation],
-    extensions: &[Extension::off(
-        PROMPT_COMPLETION,
-        "writes `prompt` and `completion`, so that the last turn to be learnt is the only one trained on",
-    )],
+    extensions: &[
+        Extension::off(
+            ARGUMENTS_TEXT,
+            "arguments as JSON text, for DeepSeek V3 and old datasets",
+        ),
+        Extension::off(CONVERSATIONS, "the key `conversations` instead of `messages`"),
+        Extension::off(ONE_CALL, "one call in a turn, for Llama 3 and gpt-oss"),
+        Extension::off(
+            PROMPT_COMPLETION,
+            "writes `prompt` and `completion`, so that the last turn to be learnt is the only one trained on",
+        ),
+        Extension::off(REASONING, "reasoning under `reasoning`"),
+        Extension::off(THINKING, "reasoning under `thinking`, for gpt-oss and LFM 2.5"),
+        Extension::off(
+            TOOLCALL_RESPONSE,
+            "the last answer is an object, as a call of the tool `task_response`",
+        ),
+        Extension::off(TOOLS_TEXT, "tool definitions as JSON text"),
+    ],
     capability: Capability::NONE
         .holding(&[
             Feature::System,
@@ -60,6 +83,7 @@ pub(crate) const FORMAT: Format = Format {
         Loss::ToolKind,
         Loss::ToolCalls,
         Loss::CallKind,
+        Loss::ParallelCalls,
         Loss::UnparsableArguments,
         Loss::NonObjectArguments,
         Loss::TrailingTurns,
@@ -83,6 +107,9 @@ pub(crate) const FORMAT: Format = Format {
         ROLES,
         COLUMNS,
         PROMPT,
+        ONE,
+        TOOLS,
+        ANSWER,
         SCHEMAS,
         ASKED,
     ],
@@ -94,26 +121,33 @@ pub(crate) const FORMAT: Format = Format {
 
 const TEMPLATES: &str = "chat templates as shipped in trl 1.16.0, rendered";
 const TRL: &str = "trl 1.16.0, data_utils.py and docs/source/dataset_formats.md";
+const ARGUMENTS_TEXT: &str = "arguments-text";
+const CONVERSATIONS: &str = "conversations";
+const ONE_CALL: &str = "one-call";
 const PROMPT_COMPLETION: &str = "prompt-completion";
+const REASONING: &str = "reasoning";
+const THINKING: &str = "thinking";
+const TOOLCALL_RESPONSE: &str = "toolcall-response";
+const TOOLS_TEXT: &str = "tools-text";
 
-const ARGUMENTS: Rule = Rule::new(
+pub(crate) const ARGUMENTS: Rule = Rule::new(
     "arguments",
     "the arguments of a call are an object: text raises in the templates of Qwen 3.5, GLM 4 and Nemotron 3, and \
      is encoded twice by those of Llama 3.1, Qwen 2.5 and gpt-oss",
     TEMPLATES,
 );
-const CONTENT: Rule = Rule::new(
+pub(crate) const CONTENT: Rule = Rule::new(
     "content",
     "`content` is text and never `null`: templates of Qwen 3 VL, gpt-oss and LFM 2.5 fail on `null`, those of \
      Llama 3 and GLM 4 print it",
     TEMPLATES,
 );
-const RESULT_NAME: Rule = Rule::new(
+pub(crate) const RESULT_NAME: Rule = Rule::new(
     "result-name",
     "a result carries the name of its function, which the template of gpt-oss needs",
     TEMPLATES,
 );
-const ROLES: Rule = Rule::new(
+pub(crate) const ROLES: Rule = Rule::new(
     "roles",
     "roles are system, user, assistant and tool; developer works where a template knows it",
     TRL,
@@ -123,87 +157,206 @@ const COLUMNS: Rule = Rule::new(
     "a record has either `messages` or `prompt` and `completion`; all parts are lists of messages",
     TRL,
 );
-const PROMPT: Rule = Rule::new(
+pub(crate) const PROMPT: Rule = Rule::new(
     "prompt",
     "`prompt` holds a message: the kind of a data set is told by its first one",
     TRL,
 );
-const SCHEMAS: Rule = Rule::told(
+pub(crate) const SCHEMAS: Rule = Rule::told(
     "schemas",
     "arguments and schemas of differing shape survive `load_dataset` from datasets 4.8.4 on; 4.0.0 fills them \
      up with nulls, which templates print",
     "datasets 4.0.0, 4.8.4 and 5.2.0, packaged_modules/json/json.py",
 );
 
+const ONE: Rule = Rule::new(
+    "one-call",
+    "with `+one-call`: a turn has one call at the most",
+    TEMPLATES,
+);
+const TOOLS: Rule = Rule::new(
+    "tools",
+    "`tools` is a list of definitions or its JSON text; with `+tools-text` it is text",
+    TRL,
+);
+const ANSWER: Rule = Rule::new(
+    "answer",
+    "with `+toolcall-response`: the last message is one call of `task_response` with an object",
+    "Kiln 2026-08, adapters/fine_tune/dataset_formatter.py",
+);
+
 /// What chat templates demand of messages.
-const CHAT: Chat = Chat(&[
+pub(crate) const CHAT: Chat = Chat(&[
     Demand::Roles(ROLES, &["system", "developer", "user", "assistant", "tool"]),
     Demand::TextContent(CONTENT),
-    Demand::Arguments(ARGUMENTS, Form::Object),
     Demand::ResultName(RESULT_NAME),
 ]);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+/// The form of arguments that most of them demand.
+pub(crate) const OBJECTS: Chat = Chat(&[Demand::Arguments(ARGUMENTS, Form::Object)]);
+const TEXTS: Chat = Chat(&[Demand::Arguments(ARGUMENTS, Form::Text)]);
+
+fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
+    let key = if spec.has(CONVERSATIONS) {
+        "conversations"
+    } else {
+        "messages"
+    };
     let has = |key| record.get(key).is_some();
-    if has("messages") == (has("prompt") && has("completion")) {
-        findings.note(
-            &COLUMNS,
-            "either `messages` stands here, or `prompt` and `completion` do",
-        );
+    if has(key) == (has("prompt") && has("completion")) {
+        let text = format!("either `{key}` stands here, or `prompt` and `completion` do");
+        findings.note(&COLUMNS, text);
     }
-    for key in ["messages", "completion"] {
-        findings.member_if_any(record, key, |findings, list| CHAT.check(list, findings));
+    for key in [key, "completion"] {
+        findings.member_if_any(record, key, |findings, list| {
+            check_list(spec, list, findings);
+            if spec.has(TOOLCALL_RESPONSE) {
+                let form = if spec.has(ARGUMENTS_TEXT) {
+                    Form::Text
+                } else {
+                    Form::Object
+                };
+                check::called_answer(list, RESPONSE_TOOL, form, &ANSWER, findings);
+            }
+        });
     }
     findings.member_if_any(record, "prompt", |findings, list| {
         if list.kind() == Kind::Array && list.elements().next().is_none() {
             findings.note(&PROMPT, "the prompt is empty");
         } else {
-            CHAT.check(list, findings);
+            check_list(spec, list, findings);
         }
     });
     check_asked(record, findings);
     findings.member_if_any(record, "tools", |findings, tools| {
-        if tools.kind() != Kind::String {
-            check::tools(tools, None, findings);
+        if spec.has(TOOLS_TEXT) && tools.kind() != Kind::String {
+            findings.note(
+                &TOOLS,
+                format!("`tools` is {}, not JSON text", tools.kind().noun()),
+            );
         }
+        check_tools(tools, &TOOLS, findings);
     });
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the signature that the registry asks for"
-)]
+fn check_list(spec: &FormatSpec, list: &RawJson<'_>, findings: &mut Findings) {
+    CHAT.check(list, findings);
+    let arguments = if spec.has(ARGUMENTS_TEXT) { TEXTS } else { OBJECTS };
+    arguments.more(list, findings);
+    if spec.has(ONE_CALL) && list.kind() == Kind::Array {
+        findings.each(list, |findings, _, message| {
+            let calls = message.get("tool_calls");
+            if calls.is_some_and(|calls| calls.elements().count() > 1) {
+                findings.note(&ONE, "the turn has several calls");
+            }
+        });
+    }
+}
+
+/// Checks definitions, as a list or as the JSON text of one.
+pub(crate) fn check_tools(tools: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+    match tools.as_text() {
+        Some(text) => findings.embedded(&text, rule, |findings, tools| {
+            if tools.kind() == Kind::Array {
+                check::tools(tools, None, findings);
+            } else {
+                findings.note(rule, "the text holds no list");
+            }
+        }),
+        None => check::tools(tools, None, findings),
+    }
+}
+
 fn make(spec: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
+    let name = FORMAT.name;
+    let exclude = |one: &'static str, other: &'static str| {
+        let reason = format!("`{one}` and `{other}` exclude each other");
+        let both = spec.has(one) && spec.has(other);
+        if both {
+            Err(SpecError::Conflict { format: name, reason })
+        } else {
+            Ok(())
+        }
+    };
+    exclude(REASONING, THINKING)?;
+    exclude(PROMPT_COMPLETION, CONVERSATIONS)?;
     Ok(Box::new(HuggingFace {
+        name,
         columns: if spec.has(PROMPT_COMPLETION) {
             Columns::PromptCompletion
+        } else if spec.has(CONVERSATIONS) {
+            Columns::Conversations
         } else {
             Columns::Messages
+        },
+        style: Style {
+            reasoning: if spec.has(THINKING) {
+                "thinking"
+            } else if spec.has(REASONING) {
+                "reasoning"
+            } else {
+                STYLE.reasoning
+            },
+            arguments: if spec.has(ARGUMENTS_TEXT) {
+                ArgumentForm::Text
+            } else {
+                ArgumentForm::Object
+            },
+            calls: if spec.has(ONE_CALL) {
+                Calls::Apart
+            } else {
+                Calls::Together
+            },
+            train: None,
+        },
+        tools: if spec.has(TOOLS_TEXT) {
+            Definitions::Text
+        } else {
+            Definitions::List
+        },
+        answer: if spec.has(TOOLCALL_RESPONSE) {
+            Answer::ToolCall
+        } else {
+            Answer::AsIs
         },
         reasoning: Placement::with_field(options.reasoning()),
         metadata: options.metadata(),
     }))
 }
 
+/// An encoder of message lists for templates.
 #[derive(Debug)]
-struct HuggingFace {
-    columns: Columns,
-    reasoning: Placement,
-    metadata: MetadataMode,
+pub(crate) struct HuggingFace {
+    pub(crate) name: &'static str,
+    pub(crate) columns: Columns,
+    pub(crate) style: Style,
+    pub(crate) tools: Definitions,
+    pub(crate) answer: Answer,
+    pub(crate) reasoning: Placement,
+    pub(crate) metadata: MetadataMode,
 }
 
+/// Where the messages stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Columns {
+pub(crate) enum Columns {
     Messages,
+    Conversations,
     PromptCompletion,
+}
+
+/// The form of tool definitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Definitions {
+    List,
+    Text,
 }
 
 impl Encoder for HuggingFace {
     fn name(&self) -> &str {
-        FORMAT.name
+        self.name
     }
 
     fn accepts(&self, shape: Shape) -> bool {
@@ -217,43 +370,15 @@ impl Encoder for HuggingFace {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let conversation = shared::conversation(example)?;
-        let messages = conversation.messages();
-        let Scratch {
-            losses,
-            links,
-            embedded,
-            ..
-        } = scratch;
-        account::trace(conversation.trace(), self.metadata, &[], losses);
-        links.compute(messages);
-        let mut turns = Turns {
-            reasoning: self.reasoning,
-            messages,
-            trained: match self.columns {
-                Columns::Messages => Trained::Every(conversation),
-                Columns::PromptCompletion => Trained::Last(conversation),
-            },
-            thread: Thread::new(messages, links),
-            embedded,
-            losses,
+        let carried = match self.answer {
+            Answer::ToolCall => &[OUTPUT_SCHEMA][..],
+            _ => &[],
         };
+        account::trace(conversation.trace(), self.metadata, carried, &mut scratch.losses);
         let mut w = JsonWriter::new(out);
         w.begin_object();
-        match self.columns {
-            Columns::Messages => {
-                w.key("messages");
-                turns.list(0..messages.len(), &mut w)?;
-            }
-            Columns::PromptCompletion => {
-                let target = turns.last_target(&conversation)?;
-                lists::check_asked(&messages[..target])?;
-                w.key("prompt");
-                turns.list(0..target, &mut w)?;
-                w.key("completion");
-                turns.list(target..target + 1, &mut w)?;
-            }
-        }
-        tools::nested_list(conversation.trace(), &mut w, losses);
+        self.messages(conversation, scratch, &mut w)?;
+        self.definitions(conversation.trace(), scratch, &mut w)?;
         if self.metadata == MetadataMode::Include {
             metadata::write(&conversation, &mut w);
         }
@@ -262,181 +387,136 @@ impl Encoder for HuggingFace {
     }
 }
 
-/// Writes the messages of one record.
-pub(crate) struct Turns<'r> {
-    pub(crate) reasoning: Placement,
-    pub(crate) messages: &'r [Message<'r>],
-    pub(crate) trained: Trained<'r>,
-    pub(crate) thread: Thread<'r>,
-    pub(crate) embedded: &'r mut EmbeddedJson,
-    pub(crate) losses: &'r mut Losses,
-}
-
-impl<'r> Turns<'r> {
-    /// The index of the completion; notes what comes after it.
-    fn last_target(&mut self, conversation: &Conversation<'_>) -> Result<usize, EncodeError> {
-        let count = self.messages.len();
-        let mut targets = (0..count).filter(|&index| conversation.is_target(index));
-        let target = targets.next_back().unwrap_or_default();
-        if (0..target).all(|index| self.is_nameless_result(index)) {
-            let text = "nothing comes before the completion, and TRL needs a prompt";
-            return Err(EncodeError::at(0, EncodeErrorKind::Order, text));
-        }
-        for index in target + 1..count {
-            self.losses.note(Loss::TrailingTurns, index);
-        }
-        Ok(target)
-    }
-
-    fn list(&mut self, range: Range<usize>, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
-        w.begin_array();
-        self.elements(range, w)?;
-        w.end_array();
-        Ok(())
-    }
-
-    /// The elements of a list of messages.
-    pub(crate) fn elements(
-        &mut self,
-        range: Range<usize>,
+impl HuggingFace {
+    fn messages(
+        &self,
+        conversation: Conversation<'_>,
+        scratch: &mut Scratch,
         w: &mut JsonWriter<'_>,
     ) -> Result<(), EncodeError> {
-        for index in range {
-            let message = &self.messages[index];
-            account::fields(message, index, Carried::default(), self.losses);
-            match message.role() {
-                Role::System => self.speaker("system", index, message, w),
-                Role::Developer => {
-                    self.losses.note(Loss::DeveloperRole, index);
-                    self.speaker("system", index, message, w);
-                }
-                Role::User => self.speaker("user", index, message, w),
-                Role::Assistant => self.assistant(index, message, w)?,
-                Role::Tool => self.result(index, message, w),
-                _ => {
-                    self.losses.note(Loss::OtherRole, index);
-                    self.speaker("user", index, message, w);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn speaker(&mut self, role: &'static str, index: usize, message: &Message<'_>, w: &mut JsonWriter<'_>) {
-        account::not_assistant(message, index, self.reasoning, self.losses);
-        w.begin_object();
-        w.key("role").str(role);
-        if let Some(name) = message.name() {
-            w.key("name").text(name);
-        }
-        self.content(index, message, None, w);
-        w.end_object();
-    }
-
-    fn assistant(
-        &mut self,
-        index: usize,
-        message: &Message<'_>,
-        w: &mut JsonWriter<'_>,
-    ) -> Result<(), EncodeError> {
-        self.note_flag(index, message);
-        let thoughts = self.reasoning.words(message, index, self.losses)?;
-        w.begin_object();
-        w.key("role").str("assistant");
-        if let Some(name) = message.name() {
-            w.key("name").text(name);
-        }
-        let inline = thoughts.filter(|_| self.reasoning == Placement::Inline);
-        self.content(index, message, inline, w);
-        if let Some(field) = thoughts.filter(|_| self.reasoning == Placement::Field) {
-            w.key("reasoning_content").text(field);
-        }
-        if !message.tool_calls().is_empty() {
-            w.key("tool_calls").begin_array();
-            for call in message.tool_calls() {
-                self.call(index, call, w);
-            }
-            w.end_array();
-        }
-        w.end_object();
-        Ok(())
-    }
-
-    fn result(&mut self, index: usize, message: &Message<'_>, w: &mut JsonWriter<'_>) {
-        let Some(name) = self.result_name(index) else {
-            self.losses.note(Loss::OrphanResult, index);
-            return;
+        let messages = conversation.messages();
+        let Scratch {
+            losses,
+            links,
+            embedded,
+            schema,
+            answer,
+            ..
+        } = scratch;
+        links.compute(messages);
+        let mut turns = Turns {
+            style: &self.style,
+            reasoning: self.reasoning,
+            messages,
+            trained: match self.columns {
+                Columns::PromptCompletion => Trained::Last(conversation),
+                _ => Trained::Every(conversation),
+            },
+            thread: Thread::new(messages, links),
+            embedded,
+            losses,
         };
-        account::not_assistant(message, index, self.reasoning, self.losses);
-        account::error_mark(message, index, self.losses);
-        w.begin_object();
-        w.key("role").str("tool");
-        if let Some(id) = message.tool_call_id() {
-            w.key("tool_call_id").text(id);
+        // The answer that becomes a call: of a completion that, else the last.
+        let target = match self.columns {
+            Columns::PromptCompletion => Some(turns.last_target(&conversation)?),
+            _ if self.answer == Answer::ToolCall => turns.thread.last_assistant(),
+            _ => None,
+        };
+        let response = match target {
+            Some(at) if self.answer == Answer::ToolCall => {
+                let trace = conversation.trace();
+                Some((at, Response::read(trace, &messages[at], at, answer, schema)?))
+            }
+            _ => None,
+        };
+        match (self.columns, target) {
+            (Columns::PromptCompletion, Some(target)) => {
+                lists::check_asked(&messages[..target])?;
+                w.key("prompt");
+                turns.list(0..target, w)?;
+                w.key("completion").begin_array();
+                match &response {
+                    Some((at, response)) => turns.response(*at, response, w)?,
+                    None => turns.elements(target..target + 1, w)?,
+                }
+                w.end_array();
+            }
+            (columns, _) => {
+                w.key(if columns == Columns::Conversations {
+                    "conversations"
+                } else {
+                    "messages"
+                });
+                w.begin_array();
+                let end = response.as_ref().map_or(messages.len(), |(at, _)| *at);
+                turns.elements(0..end, w)?;
+                if let Some((at, response)) = &response {
+                    turns.response(*at, response, w)?;
+                    for index in at + 1..messages.len() {
+                        turns.losses.note(Loss::TrailingTurns, index);
+                    }
+                }
+                w.end_array();
+            }
         }
-        w.key("name").text(name);
-        self.content(index, message, None, w);
-        w.end_object();
+        Ok(())
     }
 
-    /// The name of the function whose result stands at `index`: as recorded, or that of its call.
-    fn result_name(&self, index: usize) -> Option<&'r Text<'r>> {
-        let message = &self.messages[index];
-        let call = self.thread.answered(index).map(|call| self.thread.call(call));
-        message.name().or(call.map(ToolCall::name))
-    }
-
-    /// Whether the message at `index` is a result that is left out.
-    fn is_nameless_result(&self, index: usize) -> bool {
-        *self.messages[index].role() == Role::Tool && self.result_name(index).is_none()
-    }
-
-    fn call(&mut self, index: usize, call: &ToolCall<'_>, w: &mut JsonWriter<'_>) {
-        if call.kind().is_some() {
-            self.losses.note(Loss::CallKind, index);
-        }
-        w.begin_object();
-        if let Some(id) = call.id() {
-            w.key("id").text(id);
-        }
-        w.key("type").str("function");
-        w.key("function").begin_object();
-        w.key("name").text(call.name());
-        w.key("arguments");
-        arguments::object(call.arguments(), index, self.embedded, w, self.losses);
-        w.end_object();
-        w.end_object();
-    }
-
-    fn content(
-        &mut self,
-        index: usize,
-        message: &Message<'_>,
-        thoughts: Option<&Text<'_>>,
+    fn definitions(
+        &self,
+        trace: &Trace<'_>,
+        scratch: &mut Scratch,
         w: &mut JsonWriter<'_>,
-    ) {
-        let mut s = w.key("content").begin_string();
-        if let Some(thoughts) = thoughts {
-            reasoning::think(thoughts, &mut s);
+    ) -> Result<(), EncodeError> {
+        let Scratch {
+            losses,
+            json,
+            schema,
+            columns,
+            ..
+        } = scratch;
+        let any = trace
+            .tools()
+            .unwrap_or_default()
+            .iter()
+            .any(|tool| tool.as_function().is_some());
+        if self.answer == Answer::AsIs && !any {
+            // Notes the tools that are no functions.
+            let _ = tools::functions(trace, losses);
+            return Ok(());
         }
-        text::append(message.content(), index, &mut s, self.losses);
-        s.end();
+        *columns |= companion::Columns::TOOLS;
+        w.key("tools");
+        match self.tools {
+            Definitions::List => self.list_definitions(trace, schema, losses, w),
+            Definitions::Text => {
+                json.clear();
+                self.list_definitions(trace, schema, losses, &mut JsonWriter::new(json))?;
+                w.begin_string().written(json).end();
+                Ok(())
+            }
+        }
     }
 
-    /// Notes that a turn will be trained on, or will not be, against its mark.
-    fn note_flag(&mut self, index: usize, message: &Message<'_>) {
-        if self
-            .trained
-            .is_against(index, message, self.thread.last_assistant())
-        {
-            self.losses.note(Loss::TrainFlags, index);
+    fn list_definitions(
+        &self,
+        trace: &Trace<'_>,
+        schema: &mut EmbeddedJson,
+        losses: &mut Losses,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
+        match self.answer {
+            Answer::ToolCall => return response_tools(trace, schema, losses, w),
+            _ => tools::nested(trace, w, losses),
         }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoder::EncodeErrorKind;
     use crate::shared::testing::{encode, encode_each};
 
     const TWO_TURNS: &str = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},

@@ -57,23 +57,32 @@
 //! everything about it, and one line in the registry.
 #![forbid(unsafe_code)]
 
+mod alpaca;
 mod anthropic;
+mod axolotl;
 mod axolotl_preference;
+mod bedrock_claude;
+mod bedrock_converse;
 mod capability;
 mod check;
 mod companion;
 mod encoder;
+mod fastchat;
+mod fireworks;
 mod fireworks_dpo;
 mod gemini;
 mod gemini_preference;
 mod hf;
 mod loss;
+mod mistral;
+mod ms_swift;
 mod ms_swift_preference;
 mod nat_trajectory;
 mod nemo_dpo;
 mod nemo_rl;
 mod openai;
 mod openai_preference;
+mod openai_rft;
 mod openrlhf;
 mod options;
 mod registry;
@@ -82,10 +91,13 @@ mod sharegpt;
 mod sharegpt_kto;
 mod sharegpt_preference;
 mod spec;
+mod together;
 mod together_preference;
 mod tracemill;
 mod trl_kto;
 mod trl_preference;
+mod trl_prompt_completion;
+mod trl_prompt_only;
 mod trl_reward;
 
 pub use capability::{Capability, Feature, Holds};

@@ -238,11 +238,15 @@ pub enum Omission {
     Fields,
     /// Fields of messages, parts and calls that the trace does not name.
     MessageFields,
+    /// What follows a prompt, in formats of prompts: the trainer has the model write it anew.
+    Completion,
+    /// The schema of the answer: the tool that takes the answer is declared to take any object.
+    OutputSchema,
 }
 
 impl Omission {
     /// Every omission, in the order of the ledger.
-    pub const ALL: [Omission; 8] = [
+    pub const ALL: [Omission; 10] = [
         Omission::Id,
         Omission::Group,
         Omission::Scores,
@@ -251,6 +255,8 @@ impl Omission {
         Omission::Metadata,
         Omission::Fields,
         Omission::MessageFields,
+        Omission::Completion,
+        Omission::OutputSchema,
     ];
 
     /// The stable code under which the ledger counts.
@@ -264,6 +270,8 @@ impl Omission {
             Omission::Metadata => "metadata",
             Omission::Fields => "fields",
             Omission::MessageFields => "message-fields",
+            Omission::Completion => "completion",
+            Omission::OutputSchema => "output-schema",
         }
     }
 }

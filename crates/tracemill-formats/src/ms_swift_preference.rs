@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{Example, JsonWriter, Message, Preference, RawJson, Role, Shape, Span};
+use tracemill_model::{Conversation, Example, JsonWriter, Message, Preference, RawJson, Role, Shape, Span};
 
 use crate::capability::{Capability, Feature};
 use crate::check::Findings;
@@ -77,24 +77,24 @@ pub(crate) const FORMAT: Format = Format {
 const CORE: &str = "ms-swift 4.6.0, dataset/preprocessor/core.py";
 const DOCS: &str = "ms-swift 2026-08, docs/source_en/Customization/Custom-dataset.md";
 
-const ROLES: Rule = Rule::new(
+pub(crate) const ROLES: Rule = Rule::new(
     "roles",
     "roles are system, user, assistant, `tool_call` and `tool_response`; keys other than role, content and loss are \
      removed",
     CORE,
 );
-const CONTENT: Rule = Rule::new("content", "`content` is never `null`", CORE);
+pub(crate) const CONTENT: Rule = Rule::new("content", "`content` is never `null`", CORE);
 const COLUMNS: Rule = Rule::new(
     "columns",
     "`messages` and `rejected_messages`; with tools also `rejected_tools`",
     DOCS,
 );
-const CALLS: Rule = Rule::new(
+pub(crate) const CALLS: Rule = Rule::new(
     "calls",
     "the content of a `tool_call` is JSON text of `name` and `arguments`",
     DOCS,
 );
-const TOOLS: Rule = Rule::new("tools", "`tools` is JSON text", DOCS);
+pub(crate) const TOOLS: Rule = Rule::new("tools", "`tools` is JSON text", DOCS);
 const LAST_ROUND: Rule = Rule::told(
     "last-round",
     "what stands behind the last user message is trained on",
@@ -120,18 +120,23 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
         });
     }
     for key in ["tools", "rejected_tools"] {
-        findings.member_if_any(record, key, |findings, tools| match tools.as_text() {
-            Some(text) => findings.embedded(&text, &TOOLS, |_, _| {}),
-            None => findings.note(
-                &TOOLS,
-                format!("this is {}, and has to be JSON text", tools.kind().noun()),
-            ),
-        });
+        findings.member_if_any(record, key, |findings, tools| check_tools(tools, findings));
+    }
+}
+
+/// Checks that definitions are JSON text.
+pub(crate) fn check_tools(tools: &RawJson<'_>, findings: &mut Findings) {
+    match tools.as_text() {
+        Some(text) => findings.embedded(&text, &TOOLS, |_, _| {}),
+        None => findings.note(
+            &TOOLS,
+            format!("this is {}, and has to be JSON text", tools.kind().noun()),
+        ),
     }
 }
 
 /// Checks a message in the roles of ms-swift.
-fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
+pub(crate) fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
     if !findings.is(message, Kind::Object) {
         return;
     }
@@ -258,7 +263,7 @@ impl MsSwift {
     fn passage(
         &self,
         passage: Passage<'_>,
-        part: Part,
+        part: Part<'_>,
         scratch: &mut Scratch,
         w: &mut JsonWriter<'_>,
     ) -> Result<(), EncodeError> {
@@ -279,35 +284,43 @@ impl MsSwift {
             embedded,
             json,
             losses,
+            before: None,
         };
         turns.write(passage.range(), w)
     }
 }
 
 /// Whether a passage is trained on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part<'r> {
     Prompt,
     Completion,
+    /// As the marks of a whole conversation say, which are written as `loss`.
+    Marked(Conversation<'r>),
 }
 
 /// Writes the messages of a passage.
-struct Turns<'r> {
-    reasoning: Placement,
-    part: Part,
-    messages: &'r [Message<'r>],
-    thread: Thread<'r>,
-    embedded: &'r mut EmbeddedJson,
-    json: &'r mut Vec<u8>,
-    losses: &'r mut Losses,
+pub(crate) struct Turns<'r> {
+    pub(crate) reasoning: Placement,
+    pub(crate) part: Part<'r>,
+    pub(crate) messages: &'r [Message<'r>],
+    pub(crate) thread: Thread<'r>,
+    pub(crate) embedded: &'r mut EmbeddedJson,
+    pub(crate) json: &'r mut Vec<u8>,
+    pub(crate) losses: &'r mut Losses,
+    /// Whether the turn of the assistant that was written last is trained on, if one was.
+    pub(crate) before: Option<bool>,
 }
 
 impl Turns<'_> {
-    fn write(&mut self, range: Range<usize>, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn write(&mut self, range: Range<usize>, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
         let mut index = range.start;
         while index < range.end {
             let message = &self.messages[index];
             account::fields(message, index, Carried::default(), self.losses);
+            if *message.role() != Role::Assistant {
+                self.before = None;
+            }
             match message.role() {
                 Role::Assistant => self.assistant(index, message, w)?,
                 Role::Tool => {
@@ -336,14 +349,12 @@ impl Turns<'_> {
         w: &mut JsonWriter<'_>,
     ) -> Result<(), EncodeError> {
         account::name(message, index, None, self.losses);
-        if self.part == Part::Completion && !message.is_target() {
-            self.losses.note(Loss::TrainFlags, index);
-        }
         self.thread.note_dangling(index, self.losses);
         if self.thread.is_spent(index) {
             account::reasoning(message, index, self.reasoning, self.losses);
             return Ok(());
         }
+        let loss = self.loss(index, message);
         let thoughts = self.reasoning.words(message, index, self.losses)?;
         let calls = self.thread.kept_calls(index).next().is_some();
         if thoughts.is_some() || !calls || !text::is_empty(message.content()) {
@@ -355,6 +366,7 @@ impl Turns<'_> {
             }
             text::append(message.content(), index, &mut s, self.losses);
             s.end();
+            write_loss(loss, w);
             w.end_object();
         } else {
             text::note_parts(message.content(), index, self.losses);
@@ -374,9 +386,30 @@ impl Turns<'_> {
             w.begin_object();
             w.key("role").str("tool_call");
             w.key("content").begin_string().written(self.json).end();
+            write_loss(loss, w);
             w.end_object();
         }
         Ok(())
+    }
+
+    /// Whether an assistant turn has a mark, and which. Turns in a row are joined, and the first mark counts.
+    fn loss(&mut self, index: usize, message: &Message<'_>) -> Option<bool> {
+        let conversation = match self.part {
+            Part::Prompt => return None,
+            Part::Completion => {
+                if !message.is_target() {
+                    self.losses.note(Loss::TrainFlags, index);
+                }
+                return None;
+            }
+            Part::Marked(conversation) => conversation,
+        };
+        let is_target = conversation.is_target(index);
+        if self.before.is_some_and(|before| before != is_target) {
+            self.losses.note(Loss::TrainFlags, index);
+        }
+        self.before = Some(is_target);
+        (!is_target || message.train() == Some(true)).then_some(is_target)
     }
 
     /// Writes results that stand in a row, in the order of their calls: that is how they are matched.
@@ -427,5 +460,11 @@ impl Turns<'_> {
         text::append(self.messages[index].content(), index, &mut s, self.losses);
         s.end();
         w.end_object();
+    }
+}
+
+fn write_loss(loss: Option<bool>, w: &mut JsonWriter<'_>) {
+    if let Some(loss) = loss {
+        w.key("loss").boolean(loss);
     }
 }

@@ -9,31 +9,50 @@
 //! with calls. Calls without an id get one, and so do their results; recorded ids stay, even when they repeat.
 //! Marks of what is trained on are `weight` 0 or 1; when one turn of several is to be learnt, every earlier assistant
 //! turn has weight 0. Turns after the last assistant turn stay: whether OpenAI refuses them is not known.
+//!
+//! With `+azure` the limits are those of Azure OpenAI, whose page wants an assistant message last.
+//!
+//! For tasks whose answers are objects, `+json-schema` writes the last answer as the JSON text of one object on one line,
+//! with numbers as written, and `+toolcall-response` as a call of the tool `task_response`, which is declared from the
+//! schema of the answer: the field `output_schema` of the trace or of its metadata. Where there is none the tool takes
+//! any object, which is counted as `output-schema`. An answer that is no object, lacks a member that the schema requires
+//! or has one of another type is refused. Both are Kiln's (`adapters/fine_tune/dataset_formatter.py`, 2026-08), whose
+//! files never declare the tool.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{
-    CallRef, Content, Conversation, Example, Function, JsonWriter, Media, MediaKind, MediaSource, Message,
-    Part, RawJson, Role, Shape, Text, Tool, Trace,
-};
+use tracemill_model::{RawJson, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, FileRule, Findings, Form};
-use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
-use crate::loss::{Loss, Losses, Omission};
+use crate::encoder::Encoder;
+use crate::loss::Loss;
 use crate::options::{EncodeOptions, MetadataMode};
-use crate::registry::{Format, Rule};
-use crate::shared::account::Carried;
-use crate::shared::ids::CallIds;
-use crate::shared::reasoning::{self, Placement};
-use crate::shared::thread::Thread;
-use crate::shared::{self, account, arguments, text, tools};
+use crate::registry::{Extension, Format, Rule};
+use crate::shared::chat::{
+    Answer, Beside, ChatLines, ContentForm, Developer, Dialect, End, Functions, Ids, Images, Names, Parallel,
+    RESPONSE_TOOL, Refusals, Results, Silence, System, Thoughts, TrainedBy, any_image,
+};
+use crate::shared::reasoning::Placement;
 use crate::spec::{FormatSpec, SpecError};
 
 pub(crate) const FORMAT: Format = Format {
     name: "openai",
     summary: "chat fine-tuning of OpenAI and Azure OpenAI: `messages` with arguments as text, `weight`, images",
     shapes: &[Shape::Conversation],
-    extensions: &[],
+    extensions: &[
+        Extension::off(
+            AZURE,
+            "the limits of Azure OpenAI: 64 images, an assistant message last",
+        ),
+        Extension::off(
+            JSON_SCHEMA,
+            "the last answer is an object, as JSON text on one line",
+        ),
+        Extension::off(
+            TOOLCALL_RESPONSE,
+            "the last answer is an object, as a call of the tool `task_response`",
+        ),
+    ],
     capability: Capability::NONE
         .holding(&[
             Feature::System,
@@ -52,6 +71,7 @@ pub(crate) const FORMAT: Format = Format {
         Loss::ToolKind,
         Loss::ToolCalls,
         Loss::CallKind,
+        Loss::TrailingTurns,
         Loss::DeveloperRole,
         Loss::OtherRole,
         Loss::SpeakerName,
@@ -67,7 +87,7 @@ pub(crate) const FORMAT: Format = Format {
         Loss::TrainFlags,
     ],
     rules: &[
-        ROLES, CONTENT, ARGUMENTS, RESULTS, WEIGHT, TOOL_NAME, IMAGES, MEDIA, NO_NULL, TARGET,
+        ROLES, CONTENT, ARGUMENTS, RESULTS, WEIGHT, TOOL_NAME, IMAGES, MEDIA, NO_NULL, TARGET, LAST, ANSWER,
     ],
     file_rules: &[
         FileRule::AtLeast(AT_LEAST, 10),
@@ -80,17 +100,47 @@ pub(crate) const FORMAT: Format = Format {
 
 const SPEC: &str = "openai/openai-openapi 2.3.0 (2025-05-20), FineTuneChatRequestInput";
 
-/// `refusal` has a place on assistant messages, `detail` beside the address of an image.
-const CARRIED: Carried = Carried {
-    message: &["refusal"],
-    image: &["detail"],
+const AZURE: &str = "azure";
+const JSON_SCHEMA: &str = "json-schema";
+const TOOLCALL_RESPONSE: &str = "toolcall-response";
+
+/// "Vision fine-tuning" guides of OpenAI and of Azure OpenAI.
+const MAX_IMAGES: usize = 10;
+const MAX_IMAGES_AZURE: usize = 64;
+
+/// Content and calls as they were recorded.
+const OPENAI: Dialect = Dialect {
+    name: FORMAT.name,
+    consumer: "OpenAI",
+    content: ContentForm::TextOrParts,
+    silence: Silence::Recorded,
+    beside: Beside::Kept,
+    images: Images {
+        most: MAX_IMAGES,
+        holds: any_image,
+    },
+    thoughts: Thoughts::Nowhere,
+    names: Names::Kept,
+    refusals: Refusals::Kept,
+    developer: Developer::AsSystem,
+    system: System::Anywhere,
+    ids: Ids::Recorded,
+    end: End::Anything,
+    results: Results::Anywhere,
+    functions: Functions::Named,
+    parallel: Parallel::Kept,
+    trained: TrainedBy::Weight,
 };
 
-/// "Vision fine-tuning" guide; Azure OpenAI takes 64.
-const MAX_IMAGES: usize = 10;
-
-/// `FunctionObject.name`.
-const MAX_TOOL_NAME: usize = 64;
+const AZURE_OPENAI: Dialect = Dialect {
+    consumer: "Azure OpenAI",
+    images: Images {
+        most: MAX_IMAGES_AZURE,
+        holds: any_image,
+    },
+    end: End::Nothing,
+    ..OPENAI
+};
 
 const ROLES: Rule = Rule::new(
     "roles",
@@ -132,6 +182,18 @@ const NO_NULL: Rule = Rule::new(
 );
 const TARGET: Rule = Rule::new("target", "at least one assistant message is trained on", SPEC);
 
+const LAST: Rule = Rule::new(
+    "last",
+    "with `+azure`: the last message is the assistant's",
+    "\"Fine-tuning\" pages of Azure OpenAI",
+);
+const ANSWER: Rule = Rule::new(
+    "answer",
+    "with `+json-schema`: the last answer is the JSON text of an object; with `+toolcall-response`: it is one call of \
+     `task_response` with the text of an object",
+    "Kiln 2026-08, adapters/fine_tune/dataset_formatter.py",
+);
+
 const AT_LEAST: Rule = Rule::new(
     "at-least",
     "a file has at least 10 records",
@@ -149,7 +211,6 @@ const CHAT: Chat = Chat(&[
     Demand::Content(CONTENT),
     Demand::NullOnAssistant(CONTENT),
     Demand::Parts(MEDIA, &["text", "image_url", "refusal"]),
-    Demand::Images(IMAGES, MAX_IMAGES),
     Demand::Arguments(ARGUMENTS, Form::Text),
     Demand::NoNullCalls(NO_NULL),
     Demand::Results(RESULTS),
@@ -157,11 +218,27 @@ const CHAT: Chat = Chat(&[
     Demand::Target(TARGET),
 ]);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+const LIMITS: Chat = Chat(&[Demand::Images(IMAGES, MAX_IMAGES)]);
+const LIMITS_OF_AZURE: Chat = Chat(&[
+    Demand::Images(IMAGES, MAX_IMAGES_AZURE),
+    Demand::Last(LAST, &["assistant"]),
+]);
+
+fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
-    findings.member(record, "messages", |findings, list| CHAT.check(list, findings));
+    findings.member(record, "messages", |findings, list| {
+        CHAT.check(list, findings);
+        let limits = if spec.has(AZURE) { LIMITS_OF_AZURE } else { LIMITS };
+        limits.more(list, findings);
+        if spec.has(JSON_SCHEMA) {
+            check::json_answer(list, &ANSWER, findings);
+        }
+        if spec.has(TOOLCALL_RESPONSE) {
+            check::called_answer(list, RESPONSE_TOOL, Form::ObjectText, &ANSWER, findings);
+        }
+    });
     findings.member_if_any(record, "tools", |findings, tools| {
         check::tools(tools, Some(&TOOL_NAME), findings);
     });
@@ -170,7 +247,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     });
 }
 
-fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
+fn make(spec: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     let name = FORMAT.name;
     if options.metadata() == MetadataMode::Include {
         let reason = "whether OpenAI accepts `metadata` beside `messages` is not known, so it is not written; convert \
@@ -180,393 +257,26 @@ fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, Spe
             reason: reason.to_owned(),
         });
     }
-    let reasoning = Placement::without_field(options.reasoning(), Placement::Lost, name)?;
-    Ok(Box::new(OpenAi { reasoning }))
-}
-
-#[derive(Debug)]
-struct OpenAi {
-    reasoning: Placement,
-}
-
-impl Encoder for OpenAi {
-    fn name(&self) -> &str {
-        FORMAT.name
-    }
-
-    fn accepts(&self, shape: Shape) -> bool {
-        FORMAT.shapes.contains(&shape)
-    }
-
-    fn encode(
-        &self,
-        example: &Example<'_>,
-        scratch: &mut Scratch,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let conversation = shared::conversation(example)?;
-        let trace = conversation.trace();
-        let messages = conversation.messages();
-        let Scratch {
-            losses, links, ids, ..
-        } = scratch;
-        account::trace(trace, MetadataMode::Omit, &["parallel_tool_calls"], losses);
-        links.compute(messages);
-        ids.compute(messages)?;
-        let mut turns = Turns {
-            reasoning: self.reasoning,
-            conversation,
-            thread: Thread::new(messages, links),
-            ids,
-            losses,
-            images: 0,
-        };
-        let mut w = JsonWriter::new(out);
-        w.begin_object();
-        w.key("messages").begin_array();
-        for (index, message) in messages.iter().enumerate() {
-            turns.message(index, message, &mut w)?;
+    let answer = match (spec.has(JSON_SCHEMA), spec.has(TOOLCALL_RESPONSE)) {
+        (false, false) => Answer::AsIs,
+        (true, false) => Answer::JsonSchema,
+        (false, true) => Answer::ToolCall,
+        (true, true) => {
+            let reason = format!("`{JSON_SCHEMA}` and `{TOOLCALL_RESPONSE}` exclude each other");
+            return Err(SpecError::Conflict { format: name, reason });
         }
-        w.end_array();
-        check_tool_names(trace)?;
-        tools::nested_list(trace, &mut w, losses);
-        if let Some(parallel) = trace.extra().get("parallel_tool_calls") {
-            match parallel.as_bool() {
-                Some(parallel) => {
-                    w.key("parallel_tool_calls").boolean(parallel);
-                }
-                None => losses.omit(Omission::Fields),
-            }
-        }
-        w.end_object();
-        Ok(())
-    }
-}
-
-/// Writes the messages of one record.
-struct Turns<'r> {
-    reasoning: Placement,
-    conversation: Conversation<'r>,
-    thread: Thread<'r>,
-    ids: &'r CallIds,
-    losses: &'r mut Losses,
-    /// How many images were written.
-    images: usize,
-}
-
-impl Turns<'_> {
-    fn message(
-        &mut self,
-        index: usize,
-        message: &Message<'_>,
-        w: &mut JsonWriter<'_>,
-    ) -> Result<(), EncodeError> {
-        match message.role() {
-            Role::System => self.speaker(Side::System, index, message, w),
-            Role::Developer => {
-                self.losses.note(Loss::DeveloperRole, index);
-                self.speaker(Side::System, index, message, w);
-            }
-            Role::User => self.speaker(Side::User, index, message, w),
-            Role::Assistant => self.assistant(index, message, w)?,
-            Role::Tool => self.result(index, message, w),
-            _ => {
-                self.losses.note(Loss::OtherRole, index);
-                self.speaker(Side::User, index, message, w);
-            }
-        }
-        if self.images > MAX_IMAGES {
-            let text = format!("more than {MAX_IMAGES} images in one record, which OpenAI refuses");
-            return Err(EncodeError::at(index, EncodeErrorKind::Limit, text));
-        }
-        Ok(())
-    }
-
-    fn speaker(&mut self, side: Side, index: usize, message: &Message<'_>, w: &mut JsonWriter<'_>) {
-        account::fields(message, index, CARRIED, self.losses);
-        account::not_assistant(message, index, self.reasoning, self.losses);
-        w.begin_object();
-        w.key("role").str(side.role());
-        if let Some(name) = message.name() {
-            w.key("name").text(name);
-        }
-        w.key("content");
-        self.content(side, index, message.content(), w);
-        w.end_object();
-    }
-
-    fn assistant(
-        &mut self,
-        index: usize,
-        message: &Message<'_>,
-        w: &mut JsonWriter<'_>,
-    ) -> Result<(), EncodeError> {
-        account::fields(message, index, CARRIED, self.losses);
-        self.thread.note_dangling(index, self.losses);
-        if self.thread.is_spent(index) {
-            account::reasoning(message, index, self.reasoning, self.losses);
-            return Ok(());
-        }
-        let thoughts = self.reasoning.words(message, index, self.losses)?;
-        w.begin_object();
-        w.key("role").str("assistant");
-        if let Some(name) = message.name() {
-            w.key("name").text(name);
-        }
-        self.assistant_content(index, message, thoughts, w);
-        if let Some(refusal) = message
-            .extra()
-            .get("refusal")
-            .filter(|refusal| refusal.as_text().is_some())
-        {
-            w.key("refusal").raw(refusal);
-        }
-        if self.thread.kept_calls(index).next().is_some() {
-            w.key("tool_calls").begin_array();
-            for call in self.thread.kept_calls(index) {
-                self.call(call, w);
-            }
-            w.end_array();
-        }
-        if let Some(weight) = self.weight(index, message) {
-            w.key("weight").number(weight);
-        }
-        w.end_object();
-        Ok(())
-    }
-
-    fn result(&mut self, index: usize, message: &Message<'_>, w: &mut JsonWriter<'_>) {
-        account::fields(message, index, CARRIED, self.losses);
-        let Some(call) = self.thread.answered(index) else {
-            self.losses.note(Loss::OrphanResult, index);
-            return;
-        };
-        account::not_assistant(message, index, self.reasoning, self.losses);
-        account::error_mark(message, index, self.losses);
-        account::name(message, index, Some(self.thread.call(call)), self.losses);
-        w.begin_object();
-        w.key("role").str("tool");
-        w.key("tool_call_id");
-        self.call_id(call, w);
-        w.key("content");
-        self.content(Side::Tool, index, message.content(), w);
-        w.end_object();
-    }
-
-    fn call(&mut self, at: CallRef, w: &mut JsonWriter<'_>) {
-        let call = self.thread.call(at);
-        if call.kind().is_some() {
-            self.losses.note(Loss::CallKind, at.message);
-        }
-        w.begin_object();
-        w.key("id");
-        self.call_id(at, w);
-        w.key("type").str("function");
-        w.key("function").begin_object();
-        w.key("name").text(call.name());
-        w.key("arguments");
-        arguments::text(call.arguments(), w);
-        w.end_object();
-        w.end_object();
-    }
-
-    /// The recorded id of a call, or a made one: the same for the call and its result.
-    fn call_id(&self, at: CallRef, w: &mut JsonWriter<'_>) {
-        match self.thread.call(at).id() {
-            Some(id) => {
-                w.text(id);
-            }
-            None => w.begin_string().push("call_").number(self.ids.number(at)).end(),
-        }
-    }
-
-    /// 0 for a turn that is not to be learnt, 1 for one that is marked so.
-    fn weight(&self, index: usize, message: &Message<'_>) -> Option<u64> {
-        if !self.conversation.is_target(index) {
-            Some(0)
-        } else if message.train() == Some(true) {
-            Some(1)
-        } else {
-            None
-        }
-    }
-
-    /// Content where it is required and has no `null`.
-    fn content(&mut self, side: Side, index: usize, content: &Content<'_>, w: &mut JsonWriter<'_>) {
-        match content {
-            Content::Text(text) => {
-                w.text(text);
-            }
-            Content::Parts(parts) if parts.iter().any(|part| holds(side, part)) => {
-                w.begin_array();
-                self.parts(side, index, parts, w);
-                w.end_array();
-            }
-            other => {
-                let mut s = w.begin_string();
-                text::append(other, index, &mut s, self.losses);
-                s.end();
-            }
-        }
-    }
-
-    /// The field `content` of an assistant turn, which knows `null` and may be missing beside calls.
-    fn assistant_content(
-        &mut self,
-        index: usize,
-        message: &Message<'_>,
-        thoughts: Option<&Text<'_>>,
-        w: &mut JsonWriter<'_>,
-    ) {
-        let content = message.content();
-        let Some(thoughts) = thoughts else {
-            match content {
-                Content::Missing if self.thread.kept_calls(index).next().is_some() => {}
-                Content::Missing | Content::Null => {
-                    w.key("content").null();
-                }
-                content => {
-                    w.key("content");
-                    self.content(Side::Assistant, index, content, w);
-                }
-            }
-            return;
-        };
-        w.key("content");
-        match content {
-            Content::Parts(parts) => {
-                w.begin_array();
-                w.begin_object();
-                w.key("type").str("text");
-                let mut s = w.key("text").begin_string();
-                reasoning::think(thoughts, &mut s);
-                s.end();
-                w.end_object();
-                self.parts(Side::Assistant, index, parts, w);
-                w.end_array();
-            }
-            content => {
-                let mut s = w.begin_string();
-                reasoning::think(thoughts, &mut s);
-                text::append(content, index, &mut s, self.losses);
-                s.end();
-            }
-        }
-    }
-
-    fn parts(&mut self, side: Side, index: usize, parts: &[Part<'_>], w: &mut JsonWriter<'_>) {
-        for part in parts {
-            match part {
-                Part::Text(part) => {
-                    w.begin_object();
-                    w.key("type").str("text");
-                    w.key("text").text(part.text());
-                    w.end_object();
-                }
-                Part::Media(media) if holds(side, part) => {
-                    self.images += 1;
-                    Turns::image(media, w);
-                }
-                Part::Other(refusal) if holds(side, part) => {
-                    w.raw(refusal);
-                }
-                part => account::part(part, index, self.losses),
-            }
-        }
-    }
-
-    fn image(media: &Media<'_>, w: &mut JsonWriter<'_>) {
-        w.begin_object();
-        w.key("type").str("image_url");
-        w.key("image_url").begin_object();
-        let mut s = w.key("url").begin_string();
-        match (media.source(), media.media_type()) {
-            (MediaSource::Url(url), _) => {
-                s.text(url);
-            }
-            (MediaSource::Data(data), Some(media_type)) => {
-                s.push("data:").text(media_type).push(";base64,").text(data);
-            }
-            // `holds` lets no other through.
-            _ => {}
-        }
-        s.end();
-        if let Some(detail) = media
-            .extra()
-            .get("detail")
-            .filter(|detail| detail.as_text().is_some())
-        {
-            w.key("detail").raw(detail);
-        }
-        w.end_object();
-        w.end_object();
-    }
-}
-
-/// Whose message it is, as far as the format tells them apart.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    System,
-    User,
-    Assistant,
-    Tool,
-}
-
-impl Side {
-    fn role(self) -> &'static str {
-        match self {
-            Side::System => "system",
-            Side::User => "user",
-            Side::Assistant => "assistant",
-            Side::Tool => "tool",
-        }
-    }
-}
-
-/// Whether a part has a place in a message of this side.
-fn holds(side: Side, part: &Part<'_>) -> bool {
-    match part {
-        Part::Text(_) => true,
-        Part::Media(media) => {
-            let has_address = match media.source() {
-                MediaSource::Url(_) => true,
-                MediaSource::Data(_) => media.media_type().is_some(),
-                _ => false,
-            };
-            side == Side::User && media.kind() == MediaKind::Image && has_address
-        }
-        Part::Other(raw) => side == Side::Assistant && is_refusal(raw),
-        _ => false,
-    }
-}
-
-fn is_refusal(raw: &RawJson<'_>) -> bool {
-    let is_text = |value: RawJson<'_>| value.as_text().is_some();
-    raw.get("type").is_some_and(|kind| kind.as_str() == "\"refusal\"")
-        && raw.get("refusal").is_some_and(is_text)
-}
-
-pub(crate) fn check_tool_names(trace: &Trace<'_>) -> Result<(), EncodeError> {
-    let functions = trace
-        .tools()
-        .unwrap_or_default()
-        .iter()
-        .filter_map(Tool::as_function);
-    for name in functions.map(Function::name) {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if name.is_empty() || name.body().len() > MAX_TOOL_NAME || !name.body().bytes().all(allowed) {
-            let text = format!(
-                "OpenAI refuses the tool name `{name}`: 1 to {MAX_TOOL_NAME} of `A-Z`, `a-z`, `0-9`, `_` and `-`; rename it"
-            );
-            return Err(EncodeError::new(EncodeErrorKind::Forbidden, text));
-        }
-    }
-    Ok(())
+    };
+    Ok(Box::new(ChatLines {
+        dialect: if spec.has(AZURE) { &AZURE_OPENAI } else { &OPENAI },
+        reasoning: Placement::without_field(options.reasoning(), Placement::Lost, name)?,
+        answer,
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoder::EncodeErrorKind;
     use crate::options::ReasoningMode;
     use crate::shared::testing::{conflict, encode, encode_each};
 
@@ -620,8 +330,8 @@ mod tests {
             encode("openai", &line).map(|_| ()).map_err(|error| error.kind())
         };
         assert_eq!(named("get-weather_2"), Ok(()));
-        assert_eq!(named(&"n".repeat(MAX_TOOL_NAME)), Ok(()));
-        for bad in ["", "a b", "geo.lookup", "né", &"n".repeat(MAX_TOOL_NAME + 1)] {
+        assert_eq!(named(&"n".repeat(64)), Ok(()));
+        for bad in ["", "a b", "geo.lookup", "né", &"n".repeat(65)] {
             assert_eq!(named(bad), Err(EncodeErrorKind::Forbidden), "{bad}");
         }
     }

@@ -11,9 +11,10 @@ use crate::capability::{Capability, Feature};
 use crate::check::{self, Chat, Demand, Findings, Form};
 use crate::encoder::Encoder;
 use crate::loss::Loss;
-use crate::openai;
+
 use crate::options::EncodeOptions;
 use crate::registry::{Format, Rule};
+use crate::shared::chat;
 use crate::shared::input_output::{ContentForm, Dialect, History, InputOutput, Last, Silence};
 use crate::shared::reasoning::Placement;
 use crate::spec::{self, FormatSpec, SpecError};
@@ -69,7 +70,7 @@ static DIALECT: Dialect = Dialect {
     silence: Silence::Absent,
     history: History::Tools,
     last: Last::Any,
-    check_tools: openai::check_tool_names,
+    check_tools: |trace| chat::check_tool_names(trace, "OpenAI"),
 };
 
 const KEYS: Rule = Rule::new(

@@ -14,19 +14,25 @@
 //!
 //! Reasoning stands where LLaMA-Factory looks for it, inline at the head of the turn; that is its own place, so
 //! `auto` writes it there. Every `gpt` and `function_call` turn is trained on.
+//!
+//! With `+v1` the record is that of LLaMA-Factory's newer reader: `messages` of typed blocks, which hold reasoning, several
+//! calls beside text, images by address, and a weight for each message.
+
+mod blocks;
 
 use std::ops::Range;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{CallRef, Example, JsonString, JsonWriter, Message, RawJson, Role, Shape, Trace};
 
+use self::blocks::Blocks;
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{Conversations, Findings, Parity};
 use crate::companion::{Columns, Companion};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
-use crate::registry::{Format, Rule};
+use crate::registry::{Extension, Format, Rule};
 use crate::shared::account::Carried;
 use crate::shared::reasoning::Placement;
 use crate::shared::thread::Thread;
@@ -38,7 +44,10 @@ pub(crate) const FORMAT: Format = Format {
     name: "sharegpt",
     summary: "ShareGPT `conversations` for LLaMA-Factory: function_call and observation turns in strict order",
     shapes: &[Shape::Conversation],
-    extensions: &[],
+    extensions: &[Extension::off(
+        V1,
+        "`messages` of typed blocks with `loss_weight`, for the data reader v1 of LLaMA-Factory",
+    )],
     capability: Capability::NONE
         .holding(&[
             Feature::Tools,
@@ -78,13 +87,23 @@ pub(crate) const FORMAT: Format = Format {
         Loss::ObjectContent,
         Loss::TrainFlags,
     ],
-    rules: &[ORDER, EVEN, OBSERVATION, FUNCTION_CALL, ARGUMENTS, TOOLS],
+    rules: &[
+        ORDER,
+        EVEN,
+        OBSERVATION,
+        FUNCTION_CALL,
+        ARGUMENTS,
+        TOOLS,
+        blocks::BLOCKS,
+        blocks::LOSS_WEIGHT,
+    ],
     file_rules: &[],
     check,
     example: r#"{"conversations":[{"from":"human","value":"Weather in Oslo and Lyon?"},{"from":"function_call","value":"[{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\"}},{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Lyon\"}}]"},{"from":"observation","value":"[\"4 C\",\"17 C\"]"},{"from":"gpt","value":"Oslo 4 C, Lyon 17 C."}],"system":"You are a travel desk.","tools":"[{\"name\":\"get_weather\",\"description\":\"Current weather\",\"parameters\":{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}}]"}"#,
     make,
 };
 
+const V1: &str = "v1";
 const CONVERTER: &str = "LLaMA-Factory 0.9.5, data/converter.py";
 const FORMATTER: &str = "LLaMA-Factory 0.9.5, data/formatter.py";
 
@@ -126,13 +145,21 @@ const TURNS: Conversations = Conversations {
     tools: TOOLS,
 };
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
-    if findings.is(record, Kind::Object) {
+fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+    if spec.has(V1) {
+        blocks::check(record, findings);
+    } else if findings.is(record, Kind::Object) {
         TURNS.check(record, findings);
     }
 }
 
-fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
+fn make(spec: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
+    if spec.has(V1) {
+        return Ok(Box::new(Blocks {
+            reasoning: Placement::with_field(options.reasoning()),
+            metadata: options.metadata(),
+        }));
+    }
     Ok(Box::new(ShareGpt {
         reasoning: Placement::without_field(options.reasoning(), Placement::Inline, FORMAT.name)?,
         metadata: options.metadata(),

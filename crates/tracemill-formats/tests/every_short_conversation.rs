@@ -104,7 +104,13 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
     let record = std::str::from_utf8(&out).unwrap().strip_prefix("before").unwrap();
     let value: Value = serde_json::from_str(record).unwrap_or_else(|error| panic!("{error}: {record}"));
     if scratch.losses.is_empty() {
-        for word in words(&conversation) {
+        let completion_is_made_anew = ["openai-rft", "trl-prompt-only"].contains(&encoder.name());
+        let words = if completion_is_made_anew {
+            prompt_words(&conversation)
+        } else {
+            words(&conversation)
+        };
+        for word in words {
             assert!(
                 record.contains(&word),
                 "`{}` lost `{word}` silently: {record}",
@@ -113,8 +119,12 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
         }
     }
     match encoder.name() {
-        "openai" => check_openai(&value),
-        "hf" => check_hf(&value, scratch.losses.is_empty()),
+        "openai" | "together" | "fireworks" | "mistral" => check_openai(&value),
+        "openai-rft" => assert_ends_with_user(&value),
+        "alpaca" | "fastchat" | "ms-swift" => {}
+        "hf" | "axolotl" | "trl-prompt-completion" | "trl-prompt-only" => {
+            check_hf(&value, scratch.losses.is_empty());
+        }
         "sharegpt" => check_sharegpt(&value),
         "tracemill" => check_canonical(record),
         _ => check_by_rules(encoder.name(), record),
@@ -131,6 +141,22 @@ fn words(conversation: &Conversation<'_>) -> Vec<String> {
         .filter(|word| word.ends_with('-'))
         .map(str::to_owned)
         .collect()
+}
+
+/// The marked words before the first turn that is to be learnt.
+fn prompt_words(conversation: &Conversation<'_>) -> Vec<String> {
+    let count = conversation.messages().len();
+    let end = (0..count).find(|&index| conversation.is_target(index));
+    let mut prompt = Trace::new();
+    for message in &conversation.messages()[..end.unwrap_or(count)] {
+        prompt.push_message(message.clone());
+    }
+    words(&Conversation::whole(&prompt))
+}
+
+fn assert_ends_with_user(record: &Value) {
+    let messages = record["messages"].as_array().unwrap();
+    assert_eq!(messages.last().unwrap()["role"], "user", "{record}");
 }
 
 fn check_openai(record: &Value) {

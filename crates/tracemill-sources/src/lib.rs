@@ -14,6 +14,9 @@
 //! [`sources`] is the list of dialects, each with its documentation ([`SourceInfo`]). Others implement [`Source`].
 //! [`SourceOptions`] says of a file what its source cannot know, such as the names of its fields.
 //!
+//! Sources whose traces are spread over several records, such as the lines of a session, divide each record into
+//! [`Pieces`] and put together those with the same key ([`Source::assembles`]).
+//!
 //! Some logs repeat the conversation so far in every record. [`ChainKeys`] and [`ChainIndex`] find the records that a
 //! later one contains.
 //!
@@ -70,16 +73,23 @@ mod candidates;
 mod chain;
 mod completions;
 mod detect;
+mod genai;
 mod head;
+mod inspect;
+mod kiln;
 mod nat;
 mod openai_chat;
+mod openinference;
 mod options;
+mod otel_genai;
 mod parts;
+mod pieces;
 mod preference;
 mod prompts;
 mod record;
 mod registry;
 mod source;
+mod spans;
 mod swink;
 mod tau_bench;
 mod tracemill;
@@ -89,6 +99,7 @@ pub use chain::{ChainIndex, ChainKeys, Superseded};
 pub use detect::{Detection, Evidence, Seen, detect, detect_with, framing_for};
 pub use head::{Head, HeadShape};
 pub use options::{OptionError, SourceOption, SourceOptions};
+pub use pieces::{Piece, PieceError, PieceKey, Pieces};
 pub use prompts::Prompts;
 pub use registry::{Note, Skip, SourceInfo, source, sources};
 pub use source::{Batch, Context, Source};

@@ -4,7 +4,10 @@ use std::fmt;
 
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
-use crate::{candidates, completions, nat, openai_chat, preference, swink, tau_bench, tracemill};
+use crate::{
+    candidates, completions, inspect, kiln, nat, openai_chat, openinference, otel_genai, preference, swink,
+    tau_bench, tracemill,
+};
 
 /// Everything the registry knows of one source.
 pub struct SourceInfo {
@@ -153,7 +156,7 @@ impl Eq for SourceInfo {}
 
 /// Every source, in the order of tables. A new one is one line here and one file beside this.
 pub fn sources() -> &'static [SourceInfo] {
-    static SOURCES: [SourceInfo; 8] = [
+    static SOURCES: [SourceInfo; 12] = [
         tracemill::INFO,
         openai_chat::INFO,
         tau_bench::INFO,
@@ -162,6 +165,10 @@ pub fn sources() -> &'static [SourceInfo] {
         candidates::INFO,
         completions::INFO,
         preference::INFO,
+        otel_genai::INFO,
+        openinference::INFO,
+        inspect::INFO,
+        kiln::INFO,
     ];
     &SOURCES
 }

@@ -1,5 +1,6 @@
 //! Golden files: an input, its canonical traces, and an account of how it was read. `UPDATE_GOLDEN=1` rewrites them.
 
+mod assembled;
 mod common;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,9 @@ struct Outcome {
 }
 
 fn read(case: &Case) -> Outcome {
+    if case.make().assembles() {
+        return assembled::read(case);
+    }
     let (framing, records) = case.records();
     let (source, reader) = (case.make(), case.reader());
     let mut traces = Vec::new();
@@ -202,6 +206,8 @@ fn every_option_has_a_case() {
                 "steps-key" => case.options.steps_key().is_some(),
                 "step" => !case.options.steps().is_empty(),
                 "prompts" => case.options.prompts().is_some(),
+                "dataset" => case.options.dataset().is_some(),
+                "part" => case.options.part().is_some(),
                 name => name
                     .strip_prefix("field.")
                     .is_some_and(|field| case.options.field(field).is_some()),

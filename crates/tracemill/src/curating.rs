@@ -7,7 +7,7 @@ use tracemill_io::{Extent, Fill, Gathered, Gatherer};
 use tracemill_model::Trace;
 use tracemill_sources::Batch;
 
-use crate::adjust::GroupBy;
+use crate::adjust::{GroupBy, Joined};
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Counts, Ledger};
@@ -426,9 +426,11 @@ impl Second<'_> {
             .source
             .decode(&planned.context, text, batch)
             .map_err(|_| changed(place))?;
-        let mut counted_already = Counts::default();
+        let (mut counted_already, mut joined) = (Counts::default(), Joined::default());
+        let path = planned.input.name();
         for trace in batch.traces_mut() {
-            self.work.config.adjustments.apply(trace, &mut counted_already);
+            let adjustments = &self.work.config.adjustments;
+            adjustments.apply(trace, path, &mut counted_already, &mut joined);
         }
         Ok(())
     }

@@ -48,6 +48,7 @@ pub use tracemill_pairs as pairs;
 pub use tracemill_sources as sources;
 
 mod adjust;
+mod assembly;
 mod checking;
 mod curating;
 
@@ -59,6 +60,7 @@ mod mill;
 mod pairing;
 mod policy;
 mod run;
+mod scores;
 mod select;
 mod work;
 
@@ -75,6 +77,7 @@ pub use mill::{Mill, MillBuilder, WhenEmpty};
 pub use pairing::{Duplicates, Pairing};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
+pub use scores::JoinedScores;
 
 /// One run of one agent; from the model, because everything is about it.
 pub use tracemill_model::Trace;

@@ -67,6 +67,10 @@ impl Mill {
                 return Err(error.with_ledger(encoded.ledger));
             }
         }
+        let joined = std::mem::take(&mut encoded.ledger.joined);
+        self.config
+            .adjustments
+            .settle(&joined, &mut encoded.ledger.adjusted);
         if encoded.ledger.examples == 0 && self.config.empty == WhenEmpty::Fail {
             return Err(nothing_left(&encoded.ledger).with_ledger(encoded.ledger));
         }
@@ -81,9 +85,9 @@ fn encode_chunk(work: &Work<'_>, first: usize, chunk: &[Trace<'_>], done: &mut D
             work.trace(Place::Index(index), trace, done)?;
         } else {
             let mut adjusted = trace.clone();
-            work.config
-                .adjustments
-                .apply(&mut adjusted, &mut done.ledger.adjusted);
+            let ledger = &mut done.ledger;
+            let adjustments = &work.config.adjustments;
+            adjustments.apply(&mut adjusted, "", &mut ledger.adjusted, &mut ledger.joined);
             work.trace(Place::Index(index), &adjusted, done)?;
         }
     }

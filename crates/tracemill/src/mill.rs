@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracemill_formats::{Columns, Companion, EncodeOptions, Encoder, FormatSpec};
-use tracemill_io::{RecordLimit, Threads};
+use tracemill_io::{MemoryBudget, RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
 use tracemill_pairs::ScoreSelection;
 use tracemill_sources::{Source, SourceInfo, SourceOptions};
@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ledger::Ledger;
 use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
+use crate::scores::JoinedScores;
 use crate::select::ScoreFilter;
 
 /// A configured conversion: traces in, records of one format out, with an account of everything.
@@ -55,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) adjustments: Adjustments,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
+    pub(crate) memory: MemoryBudget,
     pub(crate) record_limit: RecordLimit,
     pub(crate) limits: Limits,
 }
@@ -120,8 +122,9 @@ pub struct MillBuilder {
     pairing: Option<Pairing>,
     curation: Curation,
     adjustments: Adjustments,
-    scores: ScoreFilter,
+    filter: ScoreFilter,
     threads: Threads,
+    memory: MemoryBudget,
     record_limit: RecordLimit,
     limits: Limits,
 }
@@ -261,13 +264,13 @@ impl MillBuilder {
 
     /// Sets which score counts where traces have several.
     pub fn score(&mut self, selection: ScoreSelection) -> &mut Self {
-        self.scores.selection = Some(selection);
+        self.filter.selection = Some(selection);
         self
     }
 
     /// Leaves out traces whose score is lower than `min`, and those without one.
     pub fn min_score(&mut self, min: f64) -> &mut Self {
-        self.scores.min = Some(min);
+        self.filter.min = Some(min);
         self
     }
 
@@ -283,6 +286,18 @@ impl MillBuilder {
         self
     }
 
+    /// Sets the model of traces that name none.
+    pub fn model(&mut self, name: impl Into<String>) -> &mut Self {
+        self.adjustments.model = Some(name.into());
+        self
+    }
+
+    /// Joins scores that something else wrote to the traces with their ids. What matches nothing is counted.
+    pub fn scores(&mut self, scores: JoinedScores) -> &mut Self {
+        self.adjustments.scores = Some(scores);
+        self
+    }
+
     /// Groups traces by the value at a pointer.
     pub fn group_by(&mut self, pointer: GroupBy) -> &mut Self {
         self.adjustments.group_by = Some(pointer);
@@ -292,6 +307,13 @@ impl MillBuilder {
     /// Sets the worker threads: the current rayon pool, unless set.
     pub fn threads(&mut self, threads: Threads) -> &mut Self {
         self.threads = threads;
+        self
+    }
+
+    /// Sets how much memory the index may take by which traces are put together from several records; beyond it a
+    /// temporary file is used. 256 MiB unless set.
+    pub fn memory(&mut self, memory: MemoryBudget) -> &mut Self {
+        self.memory = memory;
         self
     }
 
@@ -314,7 +336,7 @@ impl MillBuilder {
     pub fn build(&self) -> Result<Mill, Error> {
         let encoder = self.make_encoder()?;
         self.check_shape(&*encoder)?;
-        if self.scores.min.is_some_and(f64::is_nan) {
+        if self.filter.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
         }
         if self.pairing.is_some() && self.curation.is_global() {
@@ -338,8 +360,9 @@ impl MillBuilder {
                 pairing: self.pairing.clone(),
                 curation: self.curation.clone(),
                 adjustments: self.adjustments.clone(),
-                scores: self.scores.clone(),
+                scores: self.filter.clone(),
                 threads: self.threads,
+                memory: self.memory,
                 record_limit: self.record_limit,
                 limits: self.limits,
             }),
@@ -352,7 +375,7 @@ impl MillBuilder {
             (None, Examples::Labelled { .. }) => (Shape::Labelled, "labelled examples"),
             (None, Examples::Conversations(_)) => (Shape::Conversation, "conversations"),
         };
-        if self.pairing.is_some() && self.scores.min.is_some() {
+        if self.pairing.is_some() && self.filter.min.is_some() {
             return Err(Error::config(
                 "`--min-score` would take candidates away before they are paired; use `--min-chosen-score` or \
                  `--max-rejected-score`",

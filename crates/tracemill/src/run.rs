@@ -126,9 +126,14 @@ impl Progress {
         self.total.store(total.unwrap_or(0), Ordering::Relaxed);
     }
 
+    /// Says what there is to read: what is put together once, everything else in each pass.
     fn expect(&self, inputs: &[Planned], passes: u64) {
-        let total: Option<u64> = inputs.iter().map(|planned| planned.input.byte_len()).sum();
-        self.total.store(total.unwrap_or(0) * passes, Ordering::Relaxed);
+        let bytes = |planned: &Planned| {
+            let passes = if planned.source.assembles() { 1 } else { passes };
+            Some(planned.input.byte_len()? * passes)
+        };
+        let total: Option<u64> = inputs.iter().map(bytes).sum();
+        self.total.store(total.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -195,21 +200,10 @@ impl Mill {
             cancel: &run.cancel,
             numbering,
         };
-        let superseded = if chains {
-            Some(self.find_superseded(&planned, watch)?)
-        } else {
-            None
-        };
         let rejects = if run.rejects.is_some() {
             Rejects::Keep
         } else {
             Rejects::Count
-        };
-        let work = Work {
-            config,
-            inputs: &planned,
-            superseded: superseded.as_ref(),
-            rejects,
         };
         let counts = vec![0; planned.len()];
         let mut open = Open {
@@ -220,12 +214,33 @@ impl Mill {
             counts,
             watch,
         };
+        let planned = match self.assemble(&planned, rejects, &mut open, ledger) {
+            Ok(Some(assembled)) => self.replace(planned, assembled)?,
+            Ok(None) => planned,
+            Err(error) => {
+                ledger.inputs = entries(&planned, &empty, &open.counts);
+                return Err(error);
+            }
+        };
+        let superseded = if chains {
+            Some(self.find_superseded(&planned, watch)?)
+        } else {
+            None
+        };
+        let work = Work {
+            config,
+            inputs: &planned,
+            superseded: superseded.as_ref(),
+            rejects,
+        };
         let result = match &config.pairing {
             Some(pairing) => self.pair(pairing, &planned, &work, &mut open, ledger),
             None if config.curation.is_global() => self.curate(&planned, &work, &mut open, ledger),
             None => self.convert(&planned, &work, &mut open, ledger),
         };
         ledger.inputs = entries(&planned, &empty, &open.counts);
+        let joined = std::mem::take(&mut ledger.joined);
+        config.adjustments.settle(&joined, &mut ledger.adjusted);
         let failure = match result {
             Err(error) if error.kind() != ErrorKind::Empty => return Err(error),
             Err(nothing) => Some(nothing),
@@ -279,6 +294,8 @@ impl Mill {
         let copy = |planned: Planned| {
             let again = self.config.pairing.is_some() || self.config.curation.is_global();
             let input = match (again, chains) {
+                // Its pieces are kept, not its records.
+                _ if planned.source.assembles() => planned.input,
                 (true, _) => planned.input.seekable()?,
                 (false, true) => planned.input.spooled()?,
                 (false, false) => planned.input,
@@ -289,9 +306,9 @@ impl Mill {
     }
 
     /// Reads the inputs in blocks, works them in parallel and takes the results in order.
-    pub(crate) fn blocks<O: Default + Send>(
+    pub(crate) fn blocks<'p, O: Default + Send>(
         &self,
-        planned: &[Planned],
+        planned: impl IntoIterator<Item = &'p Planned>,
         watch: Watch<'_>,
         work: impl Fn(&Numbered, &mut O) + Sync,
         take: impl FnMut(&mut O) -> Result<(), Error> + Send,
@@ -301,9 +318,13 @@ impl Mill {
             cancel,
             numbering,
         } = watch;
+        let input = |planned: &Planned| match &planned.origins {
+            None => planned.input.clone().metered(&progress.meter),
+            Some(_) => planned.input.clone(),
+        };
         let inputs = planned
-            .iter()
-            .map(|p| (p.input.clone().metered(&progress.meter), p.framing.clone()));
+            .into_iter()
+            .map(|planned| (input(planned), planned.framing.clone()));
         let mut reader = BlockReader::new(inputs).with_record_limit(self.config.record_limit);
         let mut next = 0;
         let read = |numbered: &mut Numbered| -> Result<Fill, Error> {
@@ -428,13 +449,16 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
 }
 
 fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEntry> {
-    let read = planned.iter().zip(counts).map(|(planned, &records)| InputEntry {
-        path: planned.input.name().to_owned(),
-        source: planned.source.name().to_owned(),
-        evidence: planned.evidence.clone(),
-        records,
-        bytes: planned.input.byte_len().unwrap_or(0),
-    });
+    let mut read: Vec<InputEntry> = Vec::new();
+    for (planned, &records) in planned.iter().zip(counts) {
+        match read.last_mut().filter(|_| planned.continues) {
+            Some(entry) => entry.records += records,
+            None => read.push(InputEntry {
+                records,
+                ..planned.entry.clone()
+            }),
+        }
+    }
     let empty = empty.iter().map(|input| InputEntry {
         path: input.name().to_owned(),
         source: String::new(),
@@ -442,7 +466,8 @@ fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEnt
         records: 0,
         bytes: input.byte_len().unwrap_or(0),
     });
-    read.chain(empty).collect()
+    read.extend(empty);
+    read
 }
 
 /// Makes an output appear under its name, and notes it; gives its bytes if it was memory.

@@ -52,7 +52,7 @@ impl Done {
         self.tally.drain_into(&mut self.ledger);
     }
 
-    fn count_input(&mut self, input: usize) {
+    pub(crate) fn count_input(&mut self, input: usize) {
         match self.per_input.last_mut() {
             Some((last, count)) if *last == input => *count += 1,
             _ => self.per_input.push((input, 1)),
@@ -84,7 +84,7 @@ pub(crate) struct Bad {
 }
 
 impl Bad {
-    fn new(code: &'static str, message: String) -> Self {
+    pub(crate) fn new(code: &'static str, message: String) -> Self {
         Bad {
             code,
             message,
@@ -140,7 +140,7 @@ impl Work<'_> {
     /// Works a block: each trace to its examples.
     pub(crate) fn block(&self, numbered: &Numbered, done: &mut Done) {
         self.decode_block(numbered, done, |record, _, trace, done| {
-            self.trace(Place::Record(record), trace, done)
+            self.trace(self.place(record), trace, done)
         });
     }
 
@@ -155,8 +155,10 @@ impl Work<'_> {
         done.clear();
         let mut batch = Batch::new();
         for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
-            done.ledger.records.read += 1;
-            done.count_input(record.input());
+            if self.inputs[record.input()].origins.is_none() {
+                done.ledger.records.read += 1;
+                done.count_input(record.input());
+            }
             let visited = self.record(&record, ordinal, &mut batch, done).and_then(|()| {
                 let mut traces = batch.traces().iter().enumerate();
                 traces.try_for_each(|(which, trace)| visit(&record, which, trace, done))
@@ -167,6 +169,11 @@ impl Work<'_> {
             }
         }
         done.settle();
+    }
+
+    /// Where a record stands.
+    fn place<'r>(&'r self, record: &'r Record<'r>) -> Place<'r> {
+        Place::Record(record, self.inputs[record.input()].locate(record))
     }
 
     /// Decodes a record into `batch`, which stays empty if there is nothing to go on with.
@@ -187,22 +194,33 @@ impl Work<'_> {
         }
         if let Err(bad) = self.decode(record, batch) {
             batch.clear();
-            done.ledger.records.rejected.add(bad.code);
-            return self.reject(Place::Record(record), &bad, done);
+            if self.inputs[record.input()].origins.is_none() {
+                done.ledger.records.rejected.add(bad.code);
+            } else {
+                done.ledger.traces.read += 1;
+                done.ledger.traces.rejected.add(bad.code);
+            }
+            return self.reject(self.place(record), &bad, done);
         }
         if let Some(code) = batch.skipped() {
             batch.clear();
             done.ledger.records.skipped.add(code);
             return Ok(());
         }
-        done.ledger.records.decoded += 1;
+        if self.inputs[record.input()].origins.is_none() {
+            done.ledger.records.decoded += 1;
+        }
         for &(code, count) in batch.notes() {
             done.ledger.notes.add_many(code, count);
         }
         for trace in batch.traces_mut() {
             done.ledger.traces.read += 1;
             if !self.config.adjustments.is_empty() {
-                self.config.adjustments.apply(trace, &mut done.ledger.adjusted);
+                let path = self.inputs[record.input()].input.name();
+                let ledger = &mut done.ledger;
+                self.config
+                    .adjustments
+                    .apply(trace, path, &mut ledger.adjusted, &mut ledger.joined);
             }
         }
         Ok(())
@@ -301,13 +319,13 @@ impl Work<'_> {
     }
 
     /// Fails the run, or notes the record and lets it go on.
-    fn reject(&self, place: Place<'_>, bad: &Bad, done: &mut Done) -> Result<(), Error> {
+    pub(crate) fn reject(&self, place: Place<'_>, bad: &Bad, done: &mut Done) -> Result<(), Error> {
         if self.config.on_error == OnError::Fail {
             return Err(bad.fail(&place));
         }
         match (self.rejects, place) {
-            (Rejects::Keep, Place::Record(record)) => {
-                write_reject(&record.locator(), record, bad, &mut done.rejects);
+            (Rejects::Keep, Place::Record(record, locator)) => {
+                write_reject(&locator, record, bad, &mut done.rejects);
             }
             (
                 Rejects::Keep,
@@ -333,8 +351,8 @@ enum Made {
 /// Where a trace came from, for messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'r> {
-    /// A record of an input.
-    Record(&'r Record<'r>),
+    /// A record of an input, and where it stands.
+    Record(&'r Record<'r>, Locator<'r>),
     /// A trace in memory, by its index.
     Index(usize),
     /// A record that was read again by its place.
@@ -346,10 +364,17 @@ pub(crate) enum Place<'r> {
     },
 }
 
+impl<'r> Place<'r> {
+    /// The place of a record that is read where it stands.
+    pub(crate) fn of(record: &'r Record<'r>) -> Self {
+        Place::Record(record, record.locator())
+    }
+}
+
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Record(record) => record.locator().fmt(f),
+            Place::Record(_, locator) => locator.fmt(f),
             Place::Index(index) => write!(f, "trace {index}"),
             Place::Gathered {
                 name,

@@ -106,6 +106,7 @@ pub(super) const CRATES: &[Crate] = &[
             Always("thiserror"),
             Always("tempfile"),
             Always("sha2"),
+            Always("simdutf8"),
             Feature("flate2"),
             Feature("zstd"),
             Feature("zip"),

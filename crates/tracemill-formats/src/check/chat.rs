@@ -54,6 +54,8 @@ pub(crate) enum Demand {
     Last(Rule, &'static [&'static str]),
     /// The first message has one of these roles.
     First(Rule, &'static [&'static str]),
+    /// A role may stand behind the role before it.
+    Follows(Rule, fn(&str, &str) -> bool),
     /// Roles alternate between user and assistant, a system message in front aside.
     Alternate(Rule),
     /// There is one message exactly.
@@ -91,43 +93,53 @@ struct Seen {
 impl Chat {
     /// Checks a list of messages.
     pub(crate) fn check(&self, list: &RawJson<'_>, findings: &mut Findings) {
-        let mut seen = Seen::default();
-        let count = list.elements().count();
         findings.each(list, |findings, _, message| {
             if findings.is(message, Kind::Object) {
+                findings.member(message, "role", |findings, role| {
+                    findings.text(role);
+                });
+                types(message, findings);
+            }
+        });
+        if list.kind() == Kind::Array && list.elements().next().is_none() {
+            findings.note(&MISSING, "there is no message");
+        }
+        self.more(list, findings);
+    }
+
+    /// Checks a list, of which something else was checked, against these demands too.
+    pub(crate) fn more(&self, list: &RawJson<'_>, findings: &mut Findings) {
+        if list.kind() != Kind::Array {
+            return;
+        }
+        let mut seen = Seen::default();
+        findings.each(list, |findings, _, message| {
+            if message.kind() == Kind::Object {
                 self.message(message, &mut seen, findings);
             }
         });
-        if list.kind() == Kind::Array {
-            self.whole(list, count, &seen, findings);
-        }
+        self.whole(list, &seen, findings);
     }
 
     fn message(&self, message: &RawJson<'_>, seen: &mut Seen, findings: &mut Findings) {
-        let mut role = String::new();
-        findings.member(message, "role", |findings, value| {
-            role = findings
-                .text(value)
-                .map_or_else(String::new, |role| role.decode().into_owned());
-        });
         let has_calls = message
             .get("tool_calls")
             .is_some_and(|calls| calls.elements().next().is_some());
         let view = View {
             message,
-            role: &role,
+            role: &id_of(message, "role"),
             has_calls,
         };
-        types(&view, findings);
         for demand in self.0 {
             demand.of_message(&view, seen, findings);
         }
         seen.note(&view);
     }
 
-    fn whole(&self, list: &RawJson<'_>, count: usize, seen: &Seen, findings: &mut Findings) {
+    fn whole(&self, list: &RawJson<'_>, seen: &Seen, findings: &mut Findings) {
+        let count = list.elements().count();
         if count == 0 {
-            return findings.note(&MISSING, "there is no message");
+            return;
         }
         for demand in self.0 {
             demand.of_list(list, count, seen, findings);
@@ -182,21 +194,19 @@ fn id_of(value: &RawJson<'_>, key: &str) -> String {
 }
 
 /// Types of what every message list holds.
-fn types(view: &View<'_>, findings: &mut Findings) {
-    findings.member_if_any(view.message, "content", |findings, content| {
-        match content.kind() {
-            Kind::String | Kind::Null => {}
-            Kind::Array => findings.each(content, |findings, _, part| {
-                if findings.is(part, Kind::Object) {
-                    findings.member(part, "type", |findings, kind| {
-                        findings.text(kind);
-                    });
-                }
-            }),
-            _ => findings.wrong_type(content, "text, a list of parts, or null"),
-        }
+fn types(message: &RawJson<'_>, findings: &mut Findings) {
+    findings.member_if_any(message, "content", |findings, content| match content.kind() {
+        Kind::String | Kind::Null => {}
+        Kind::Array => findings.each(content, |findings, _, part| {
+            if findings.is(part, Kind::Object) {
+                findings.member(part, "type", |findings, kind| {
+                    findings.text(kind);
+                });
+            }
+        }),
+        _ => findings.wrong_type(content, "text, a list of parts, or null"),
     });
-    findings.member_if_any(view.message, "tool_calls", |findings, calls| {
+    findings.member_if_any(message, "tool_calls", |findings, calls| {
         if calls.is_null() {
             return;
         }
@@ -270,6 +280,12 @@ impl Demand {
             Demand::Ids(rule, passes) => ids(view, *passes, rule, findings),
             Demand::FunctionNames(rule) => function_names(message, rule, findings),
             Demand::Weight(rule) => weight(view, rule, findings),
+            Demand::Follows(rule, may) => {
+                if !seen.last_role.is_empty() && !may(&seen.last_role, view.role) {
+                    let text = format!("`{}` stands behind `{}`", view.role, seen.last_role);
+                    findings.note_at("role", rule, text);
+                }
+            }
             Demand::Target(_)
             | Demand::Last(..)
             | Demand::First(..)

@@ -6,6 +6,9 @@ use crate::loss::{Loss, Losses, Omission};
 use crate::options::MetadataMode;
 use crate::shared::reasoning::Placement;
 
+/// That every unnamed field of a trace has a place.
+pub(crate) const ALL: &[&str] = &["*"];
+
 /// Notes what of a trace is no training content and is left out; `carried` names the unnamed fields that are not.
 pub(crate) fn trace(trace: &Trace<'_>, metadata: MetadataMode, carried: &[&str], losses: &mut Losses) {
     let identity = metadata == MetadataMode::Omit;
@@ -19,7 +22,10 @@ pub(crate) fn trace(trace: &Trace<'_>, metadata: MetadataMode, carried: &[&str],
         (trace.outcome().is_some(), Omission::Outcome),
         (identity && trace.model().is_some(), Omission::Model),
         (trace.metadata().is_some(), Omission::Metadata),
-        (has_others(trace.extra(), carried), Omission::Fields),
+        (
+            carried != ALL && has_others(trace.extra(), carried),
+            Omission::Fields,
+        ),
     ];
     for (_, omission) in left_out.into_iter().filter(|(is, _)| *is) {
         losses.omit(omission);

@@ -17,14 +17,24 @@ pub(crate) enum Stage {
     Kto,
 }
 
+/// `dataset_info.json` with an entry for a file of instructions.
+pub(crate) fn alpaca(file_name: &str, columns: Columns) -> Companion {
+    let mut pairs = vec![
+        ("prompt", "instruction"),
+        ("query", "input"),
+        ("response", "output"),
+    ];
+    let present = [("system", Columns::SYSTEM), ("history", Columns::HISTORY)];
+    let present = present
+        .into_iter()
+        .filter(|(_, column)| columns.contains(*column));
+    pairs.extend(present.map(|(name, _)| (name, name)));
+    entry(file_name, "alpaca", "", &pairs)
+}
+
 /// `dataset_info.json` with one entry, named after the file. It names only columns that the file has: LLaMA-Factory
 /// fails on others.
 pub(crate) fn sharegpt(file_name: &str, stage: Stage, columns: Columns) -> Companion {
-    let stem = Path::new(file_name)
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let stem = stem.split('.').next().unwrap_or_default();
     let mut pairs = vec![("messages", "conversations")];
     let present = [("system", Columns::SYSTEM), ("tools", Columns::TOOLS)];
     pairs.extend(
@@ -38,17 +48,26 @@ pub(crate) fn sharegpt(file_name: &str, stage: Stage, columns: Columns) -> Compa
         Stage::Ranking => pairs.extend([("chosen", "chosen"), ("rejected", "rejected")]),
         Stage::Kto => pairs.push(("kto_tag", "kto_tag")),
     }
-    let columns: Vec<_> = pairs
-        .iter()
-        .map(|(role, column)| format!("      {}: {}", quoted(role), quoted(column)))
-        .collect();
     let ranking = if stage == Stage::Ranking {
         "    \"ranking\": true,\n"
     } else {
         ""
     };
+    entry(file_name, "sharegpt", ranking, &pairs)
+}
+
+fn entry(file_name: &str, formatting: &str, ranking: &str, pairs: &[(&str, &str)]) -> Companion {
+    let stem = Path::new(file_name)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let stem = stem.split('.').next().unwrap_or_default();
+    let columns: Vec<_> = pairs
+        .iter()
+        .map(|(role, column)| format!("      {}: {}", quoted(role), quoted(column)))
+        .collect();
     let contents = format!(
-        "{{\n  {}: {{\n    \"file_name\": {},\n    \"formatting\": \"sharegpt\",\n{ranking}    \"columns\": {{\n{}\n    \
+        "{{\n  {}: {{\n    \"file_name\": {},\n    \"formatting\": \"{formatting}\",\n{ranking}    \"columns\": {{\n{}\n    \
          }}\n  }}\n}}\n",
         quoted(stem),
         quoted(file_name),
@@ -57,7 +76,8 @@ pub(crate) fn sharegpt(file_name: &str, stage: Stage, columns: Columns) -> Compa
     Companion::new("dataset_info.json", contents)
 }
 
-fn quoted(text: &str) -> String {
+/// A text in quotes, as JSON and YAML have it.
+pub(crate) fn quoted(text: &str) -> String {
     let mut json = Vec::new();
     JsonWriter::new(&mut json).str(text);
     String::from_utf8_lossy(&json).into_owned()

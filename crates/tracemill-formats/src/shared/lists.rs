@@ -3,9 +3,9 @@
 use tracemill_model::{JsonWriter, Message, Preference, Role};
 
 use crate::encoder::{EncodeError, EncodeErrorKind, Scratch};
-use crate::hf::Turns;
 use crate::shared::pair::{self, Passage, REJECTED};
 use crate::shared::reasoning::Placement;
+use crate::shared::templates::{STYLE, Turns};
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
 
@@ -74,6 +74,7 @@ fn elements(
     } = scratch;
     links.compute(messages);
     let mut turns = Turns {
+        style: &STYLE,
         reasoning,
         messages,
         trained: Trained::From(match part {

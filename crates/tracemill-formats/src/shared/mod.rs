@@ -4,10 +4,13 @@
 //! here: message lists, plain texts, the parts of a pair.
 
 pub(crate) mod account;
+pub(crate) mod alternate;
 pub(crate) mod arguments;
 pub(crate) mod blocks;
+pub(crate) mod chat;
 pub(crate) mod dataset_info;
 pub(crate) mod decimal;
+pub(crate) mod exchanges;
 pub(crate) mod ids;
 pub(crate) mod input_output;
 pub(crate) mod lists;
@@ -16,6 +19,7 @@ pub(crate) mod pair;
 pub(crate) mod plain;
 pub(crate) mod reasoning;
 pub(crate) mod schema;
+pub(crate) mod templates;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod text;
@@ -23,9 +27,10 @@ pub(crate) mod thread;
 pub(crate) mod tools;
 pub(crate) mod trained;
 
-use tracemill_model::{Conversation, Example};
+use tracemill_model::{Conversation, Example, Role};
 
 use crate::encoder::{EncodeError, EncodeErrorKind};
+use crate::loss::{Loss, Losses, Omission};
 
 /// The conversation that an example is.
 pub(crate) fn any_conversation<'e>(example: &Example<'e>) -> Result<Conversation<'e>, EncodeError> {
@@ -53,4 +58,26 @@ pub(crate) fn conversation<'e>(example: &Example<'e>) -> Result<Conversation<'e>
         return Err(EncodeError::new(EncodeErrorKind::NoTarget, text));
     }
     Ok(conversation)
+}
+
+/// Where the prompt of a conversation ends: before the first turn that is to be learnt, or behind all messages.
+///
+/// Notes the turns of others behind it, which nothing makes anew.
+pub(crate) fn prompt_end(conversation: &Conversation<'_>, losses: &mut Losses) -> Result<usize, EncodeError> {
+    let messages = conversation.messages();
+    let targets = |index: &usize| conversation.is_target(*index);
+    let end = (0..messages.len()).find(targets).unwrap_or(messages.len());
+    if end == 0 {
+        let text = "nothing comes before the first turn that is to be learnt, so there is no prompt";
+        return Err(EncodeError::new(EncodeErrorKind::NoMessages, text));
+    }
+    if end < messages.len() {
+        losses.omit(Omission::Completion);
+    }
+    for (index, message) in messages.iter().enumerate().skip(end) {
+        if !matches!(message.role(), Role::Assistant | Role::Tool) {
+            losses.note(Loss::TrailingTurns, index);
+        }
+    }
+    Ok(end)
 }

@@ -35,14 +35,19 @@ pub(crate) fn nested(trace: &Trace<'_>, w: &mut JsonWriter<'_>, losses: &mut Los
 fn nest<'t>(functions: impl Iterator<Item = &'t Function<'t>>, w: &mut JsonWriter<'_>) {
     w.begin_array();
     for function in functions {
-        w.begin_object();
-        w.key("type").str("function");
-        w.key("function").begin_object();
-        function.write_members(w);
-        w.end_object();
-        w.end_object();
+        nested_function(function, w);
     }
     w.end_array();
+}
+
+/// Writes one definition in the nesting of the OpenAI API.
+pub(crate) fn nested_function(function: &Function<'_>, w: &mut JsonWriter<'_>) {
+    w.begin_object();
+    w.key("type").str("function");
+    w.key("function").begin_object();
+    function.write_members(w);
+    w.end_object();
+    w.end_object();
 }
 
 /// Notes that the tool definitions of a trace are left out.

@@ -12,6 +12,7 @@ use tracemill_sources::Batch;
 use super::Pairing;
 use super::account::{Paired, Piece};
 use super::index::{Entry, Place};
+use crate::adjust::Joined;
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Counts, Ledger, LossTally};
@@ -183,9 +184,11 @@ impl GroupWork<'_> {
             .source
             .decode(&planned.context, text, batch)
             .map_err(|_| self.changed(place))?;
-        let mut counted_already = Counts::default();
+        let (mut counted_already, mut joined) = (Counts::default(), Joined::default());
+        let path = planned.input.name();
         for trace in batch.traces_mut() {
-            self.config.adjustments.apply(trace, &mut counted_already);
+            let adjustments = &self.config.adjustments;
+            adjustments.apply(trace, path, &mut counted_already, &mut joined);
         }
         Ok(())
     }
@@ -274,7 +277,8 @@ impl GroupWork<'_> {
 
     /// `path:line`; the line is counted only now, when somebody has to be told.
     fn locate(&self, place: &Place) -> String {
-        let name = self.inputs[place.input].input.name();
+        let input = &self.inputs[place.input];
+        let name = input.input.name();
         let (mut line, mut at) = (1, 0);
         let mut piece = Vec::new();
         while at < place.byte {
@@ -291,7 +295,10 @@ impl GroupWork<'_> {
             line += piece.split(|&byte| byte == b'\n').count() - 1;
             at += length as u64;
         }
-        format!("{name}:{line}")
+        match &input.origins {
+            Some(origins) => origins.locate(name, line as u64 - 1).to_string(),
+            None => format!("{name}:{line}"),
+        }
     }
 
     fn changed(&self, place: &Place) -> Error {

@@ -10,6 +10,8 @@ use tracemill::io::{MemoryBudget, RecordLimit};
 use tracemill::pairs::{Completion, PromptMode, Strategy};
 use tracemill::{AllowedLosses, GroupBy, LabelBy};
 
+use crate::choose::ChooseArgs;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -175,6 +177,9 @@ pub(crate) struct JobArgs {
     pub(crate) traces: TraceArgs,
 
     #[command(flatten)]
+    pub(crate) choose: ChooseArgs,
+
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 
     #[command(flatten)]
@@ -218,10 +223,6 @@ pub(crate) struct PairingArgs {
     /// Keep so many pairs in all, drawn with --seed
     #[arg(long, value_name = "N")]
     pub(crate) max_pairs: Option<usize>,
-
-    /// Seed of all that is drawn
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
 
     /// Leave out pairs that say what an earlier one said
     #[arg(long)]
@@ -335,7 +336,7 @@ pub(crate) struct TraceArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// File to write; `-` is standard output; `.gz` and `.zst` are written by suffix
+    /// File to write, or with --split the folder; `-` is standard output; `.gz` and `.zst` are written by suffix
     #[arg(short, long, value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
 

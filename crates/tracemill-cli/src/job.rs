@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tracemill::formats::{Companion, EncodeOptions, MetadataMode};
-use tracemill::io::{Cancel, Digest, Input, Output, Overwrite, Target, Threads};
+use tracemill::io::{Cancel, Digest, Input, Output, OutputFolder, Overwrite, Target, Threads};
 use tracemill::model::json::Cursor;
 use tracemill::model::{Limits, Tool};
 use tracemill::pairs::ScoreSelection;
@@ -15,6 +15,7 @@ use tracemill::{
 };
 
 use crate::args::{ChainsArg, ErrorArgs, InputArgs, JobArgs, OnErrorArg, OutputArgs, TraceArgs};
+use crate::choose;
 use crate::failure::{Failure, REJECTED};
 use crate::progress::Bar;
 use crate::summary;
@@ -36,7 +37,10 @@ pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> R
     } else {
         Digest::None
     };
-    let mut run = Run::new(inputs, output(&args.output.output, overwrite, digest)?);
+    let mut run = match &args.choose.split {
+        Some(shares) => Run::into_folder(inputs, folder(&args.output, overwrite)?, shares, digest)?,
+        None => Run::new(inputs, output(&args.output.output, overwrite, digest)?),
+    };
     if let Some(rejects) = &args.errors.rejects {
         run = run.with_rejects(output(rejects, overwrite, Digest::None)?);
     }
@@ -141,6 +145,7 @@ pub(crate) fn builder(args: &JobArgs) -> Result<MillBuilder, Failure> {
         .memory(args.run.memory);
     apply_input(&mut builder, &args.input)?;
     apply_traces(&mut builder, &args.traces)?;
+    builder.curation(choose::curation(&args.choose)?);
     apply_errors(&mut builder, &args.errors);
     Ok(builder)
 }
@@ -260,6 +265,20 @@ fn output(path: &Path, overwrite: Overwrite, digest: Digest) -> Result<Output, F
     Ok(Output::create(&Target::from_argument(path), overwrite, digest).map_err(Error::from)?)
 }
 
+fn folder(args: &OutputArgs, overwrite: Overwrite) -> Result<OutputFolder, Failure> {
+    if args.output == Path::new("-") {
+        return Err(Failure::Usage(
+            "`--split` writes a folder: name it with `-o DIR`".to_owned(),
+        ));
+    }
+    if args.companions {
+        return Err(Failure::Usage(
+            "`--companions` goes with one file, not with `--split`".to_owned(),
+        ));
+    }
+    Ok(OutputFolder::create(&args.output, overwrite).map_err(Error::from)?)
+}
+
 pub(crate) fn stop_on_signals(cancel: &Cancel) -> Result<(), Failure> {
     let cancel = cancel.clone();
     ctrlc::set_handler(move || cancel.cancel())
@@ -306,6 +325,7 @@ fn options(args: &JobArgs) -> Options {
         ("allow-empty", args.errors.allow_empty.to_string()),
         ("memory", args.run.memory.to_string()),
     ];
+    options.extend(choose::options(&args.choose));
     let mut given = |name, value: Option<String>| options.extend(value.map(|value| (name, value)));
     given("score", args.traces.score.clone());
     given("min-score", args.traces.min_score.map(|min| min.to_string()));

@@ -14,7 +14,7 @@ use crate::job;
 pub(crate) fn run(args: &PairsArgs) -> Result<ExitCode, Failure> {
     let mut builder = job::builder(&args.job)?;
     builder.format_spec(format(args)?);
-    builder.pairing(pairing(&args.pairing, args.job.run.memory)?);
+    builder.pairing(pairing(&args.pairing, args.job.choose.seed, args.job.run.memory)?);
     job::run("pairs", &builder.build()?, &args.job, options(&args.pairing))
 }
 
@@ -33,10 +33,10 @@ fn format(args: &PairsArgs) -> Result<FormatSpec, Failure> {
     })
 }
 
-fn pairing(args: &PairingArgs, memory: MemoryBudget) -> Result<Pairing, Failure> {
+fn pairing(args: &PairingArgs, seed: u64, memory: MemoryBudget) -> Result<Pairing, Failure> {
     let usage = |error: PairError| Failure::Usage(error.to_string());
     let mut options = PairOptions::builder();
-    options.strategy(args.strategy).seed(args.seed);
+    options.strategy(args.strategy).seed(seed);
     if let Some(minimum) = args.min_score_diff {
         options.min_score_diff(minimum);
     }
@@ -66,7 +66,7 @@ fn pairing(args: &PairingArgs, memory: MemoryBudget) -> Result<Pairing, Failure>
         .with_memory(memory)
         .with_max_group(args.max_group);
     match args.max_pairs {
-        Some(pairs) => Ok(pairing.with_sample(pairs, args.seed)?),
+        Some(pairs) => Ok(pairing.with_sample(pairs, seed)?),
         None => Ok(pairing),
     }
 }
@@ -94,7 +94,6 @@ fn options(args: &PairingArgs) -> Vec<(&'static str, String)> {
     let mut options = vec![
         ("strategy", args.strategy.to_string()),
         ("prompt", args.prompt.to_string()),
-        ("seed", args.seed.to_string()),
         ("dedup-pairs", args.dedup_pairs.to_string()),
         ("grouped", args.grouped.to_string()),
         ("ranked", args.ranked.to_string()),

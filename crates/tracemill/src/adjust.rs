@@ -96,7 +96,7 @@ impl std::str::FromStr for GroupBy {
 
 impl GroupBy {
     /// The value in `trace`; `None` if it is not there.
-    fn value(&self, trace: &Trace<'_>) -> Option<RawJson<'static>> {
+    pub(crate) fn value(&self, trace: &Trace<'_>) -> Option<RawJson<'static>> {
         let field = match self.field.as_str() {
             "id" => trace.id()?.as_json().borrowed(),
             "model" => RawJson::from(trace.model()?.borrowed()),

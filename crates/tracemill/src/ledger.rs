@@ -189,6 +189,8 @@ pub struct Ledger {
     pub inputs: Vec<InputEntry>,
     /// The outputs that are complete.
     pub outputs: Vec<OutputEntry>,
+    /// How many of the outputs, from the first on, are sides of a split.
+    pub sides: usize,
     /// Which scores from elsewhere found a trace, until all are counted.
     pub(crate) joined: Joined,
 }

@@ -40,6 +40,7 @@
 //! [`sources::Source`] and [`formats::Encoder`] and go to the [`MillBuilder`] directly.
 #![forbid(unsafe_code)]
 
+pub use tracemill_curate as curate;
 pub use tracemill_formats as formats;
 pub use tracemill_io as io;
 pub use tracemill_model as model;
@@ -49,6 +50,8 @@ pub use tracemill_sources as sources;
 mod adjust;
 mod assembly;
 mod checking;
+mod curating;
+
 mod error;
 mod inputs;
 mod ledger;
@@ -63,6 +66,8 @@ mod work;
 
 pub use adjust::{GroupBy, SystemPrompt};
 pub use checking::{Checked, Checking, Found};
+
+pub use curating::{Curation, ToolSets};
 pub use error::{Error, ErrorKind};
 pub use ledger::{
     Counts, GroupCounts, InputEntry, Ledger, OutputEntry, PairTotals, RecordCounts, TraceCounts,

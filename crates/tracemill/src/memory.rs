@@ -38,6 +38,11 @@ impl Mill {
     /// # Errors
     /// As [`run`](Mill::run), less what concerns files; a bad trace is named by its index.
     pub fn encode(&self, traces: &[Trace<'_>]) -> Result<Encoded, Error> {
+        if self.config.curation.is_global() {
+            return Err(Error::config(
+                "traces in memory are not chosen by duplicates, samples and splits",
+            ));
+        }
         let work = Work {
             config: &self.config,
             inputs: &[],

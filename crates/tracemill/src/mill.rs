@@ -9,6 +9,7 @@ use tracemill_pairs::ScoreSelection;
 use tracemill_sources::{Source, SourceInfo, SourceOptions};
 
 use crate::adjust::{Adjustments, GroupBy, SystemPrompt};
+use crate::curating::Curation;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::Ledger;
 use crate::pairing::Pairing;
@@ -51,6 +52,7 @@ pub(crate) struct Config {
     pub(crate) empty: WhenEmpty,
     pub(crate) chains: Chains,
     pub(crate) pairing: Option<Pairing>,
+    pub(crate) curation: Curation,
     pub(crate) adjustments: Adjustments,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
@@ -118,6 +120,7 @@ pub struct MillBuilder {
     empty: WhenEmpty,
     chains: Chains,
     pairing: Option<Pairing>,
+    curation: Curation,
     adjustments: Adjustments,
     filter: ScoreFilter,
     threads: Threads,
@@ -253,6 +256,12 @@ impl MillBuilder {
         self
     }
 
+    /// Sets which traces are trained on: all of them, unless set.
+    pub fn curation(&mut self, curation: Curation) -> &mut Self {
+        self.curation = curation;
+        self
+    }
+
     /// Sets which score counts where traces have several.
     pub fn score(&mut self, selection: ScoreSelection) -> &mut Self {
         self.filter.selection = Some(selection);
@@ -330,6 +339,11 @@ impl MillBuilder {
         if self.filter.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
         }
+        if self.pairing.is_some() && self.curation.is_global() {
+            return Err(Error::config(
+                "pairs are not chosen by duplicates, samples, splits and orders of traces; convert to `tracemill` first, and pair what that wrote",
+            ));
+        }
         if matches!(self.examples, Examples::Labelled { threshold } if threshold.is_nan()) {
             return Err(Error::config("the threshold of labels is not a number"));
         }
@@ -344,6 +358,7 @@ impl MillBuilder {
                 empty: self.empty,
                 chains: self.chains,
                 pairing: self.pairing.clone(),
+                curation: self.curation.clone(),
                 adjustments: self.adjustments.clone(),
                 scores: self.filter.clone(),
                 threads: self.threads,

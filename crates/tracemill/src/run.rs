@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tracemill_io::{BlockReader, Cancel, Digest, Fill, Input, Meter, Output, Overwrite, Target};
+use tracemill_io::{
+    BlockReader, Cancel, Digest, Fill, Input, Meter, Output, OutputFolder, Overwrite, Target,
+};
 use tracemill_sources::{ChainIndex, ChainKeys, Superseded};
 
 use crate::error::{Error, ErrorKind};
@@ -20,6 +22,9 @@ use crate::work::{Done, Numbered, Rejects, Work};
 pub struct Run {
     inputs: Vec<Input>,
     output: Output,
+    /// The other sides of a split, and the folder of all of them.
+    others: Vec<Output>,
+    folder: Option<OutputFolder>,
     rejects: Option<Output>,
     progress: Progress,
     cancel: Cancel,
@@ -31,10 +36,31 @@ impl Run {
         Run {
             inputs: inputs.into_iter().collect(),
             output,
+            others: Vec::new(),
+            folder: None,
             rejects: None,
             progress: Progress::new(),
             cancel: Cancel::default(),
         }
+    }
+
+    /// A run from inputs, in order, to one file of a folder for each side of a split: `train.jsonl` and so on, as Hugging Face
+    /// `datasets` loads them.
+    ///
+    /// # Errors
+    /// If a file cannot be made.
+    pub fn into_folder(
+        inputs: impl IntoIterator<Item = Input>,
+        folder: OutputFolder,
+        shares: &tracemill_curate::Shares,
+        digest: Digest,
+    ) -> Result<Self, Error> {
+        let open = |name: &str| folder.output(format!("{name}.jsonl"), digest);
+        let mut outputs = shares.names().map(open).collect::<Result<Vec<_>, _>>()?;
+        let mut run = Run::new(inputs, outputs.remove(0));
+        run.others = outputs;
+        run.folder = Some(folder);
+        Ok(run)
     }
 
     /// Keeps rejected records, each with its place, code and reason, as JSON Lines.
@@ -154,6 +180,12 @@ impl Mill {
     /// Runs, keeping the account in `ledger` also on failure; gives what was written into memory.
     fn execute_into(&self, run: Run, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
         let config = &*self.config;
+        let sides = config.curation.sides();
+        if run.folder.is_some() != (sides > 0) || run.others.len() != sides.saturating_sub(1) {
+            return Err(Error::config(
+                "a split is written to a folder that has a file for each side, and nothing else is",
+            ));
+        }
         let inputs = run.inputs.into_iter().map(|input| input.with_cancel(&run.cancel));
         let (planned, empty) = inputs::plan(inputs, config)?;
         let chains = config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
@@ -178,6 +210,8 @@ impl Mill {
         let counts = vec![0; planned.len()];
         let mut open = Open {
             output: run.output,
+            examples: vec![0; run.others.len() + 1],
+            others: run.others,
             rejects: run.rejects,
             counts,
             watch,
@@ -203,6 +237,7 @@ impl Mill {
         };
         let result = match &config.pairing {
             Some(pairing) => self.pair(pairing, &planned, &work, &mut open, ledger),
+            None if config.curation.is_global() => self.curate(&planned, &work, &mut open, ledger),
             None => self.convert(&planned, &work, &mut open, ledger),
         };
         ledger.inputs = entries(&planned, &empty, &open.counts);
@@ -219,7 +254,19 @@ impl Mill {
             commit(open.rejects, ledger.rejected(), ledger)?;
             return Err(nothing);
         }
-        let contents = commit(Some(open.output), ledger.examples, ledger)?;
+        let written = if run.folder.is_some() {
+            open.examples[0]
+        } else {
+            ledger.examples
+        };
+        let contents = commit(Some(open.output), written, ledger)?;
+        for (output, &examples) in open.others.into_iter().zip(&open.examples[1..]) {
+            commit(Some(output), examples, ledger)?;
+        }
+        if let Some(folder) = run.folder {
+            folder.commit()?;
+            ledger.sides = sides;
+        }
         commit(open.rejects, ledger.rejected(), ledger)?;
         Ok(contents)
     }
@@ -334,6 +381,7 @@ impl Config {
         match &self.pairing {
             Some(pairing) if pairing.order == GroupOrder::Any => Readings::ByRanges,
             Some(pairing) if pairing.sample.is_some() => Readings::Several,
+            None if self.curation.is_global() => Readings::ByRanges,
             _ => Readings::One,
         }
     }
@@ -358,6 +406,9 @@ enum Numbering {
 #[derive(Debug)]
 pub(crate) struct Open<'r> {
     output: Output,
+    others: Vec<Output>,
+    /// How many examples went to each side.
+    examples: Vec<u64>,
     rejects: Option<Output>,
     counts: Vec<u64>,
     pub(crate) watch: Watch<'r>,
@@ -375,6 +426,19 @@ impl Open<'_> {
             .records
             .store(ledger.records.read, Ordering::Relaxed);
         self.write(&done.bytes, &done.rejects)
+    }
+
+    /// Appends records to one side of a split; the first is the output of a run without.
+    pub(crate) fn write_side(&mut self, side: usize, bytes: &[u8], examples: u64) -> Result<(), Error> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.examples[side] += examples;
+        let output = match side.checked_sub(1) {
+            Some(other) => &mut self.others[other],
+            None => &mut self.output,
+        };
+        Ok(output.append(bytes)?)
     }
 
     /// Appends records, and lines of the reject file.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tracemill_formats::{EncodeError, Losses, Scratch};
-use tracemill_io::Record;
+use tracemill_io::{Extent, Gatherer, Record};
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
 use tracemill_pairs::PromptMode;
 use tracemill_sources::{Batch, Source, Superseded};
@@ -271,13 +271,18 @@ impl Work<'_> {
     }
 
     pub(crate) fn trace(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
+        let source = self.source(place);
         if !self
             .config
-            .scores
-            .keeps(trace, self.source(place), &mut done.ledger.traces.filtered)?
+            .admits(trace, source, &mut done.ledger.traces.filtered)?
         {
             return Ok(());
         }
+        self.make(place, trace, done)
+    }
+
+    /// Appends the examples of a trace that no filter took out.
+    pub(crate) fn make(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
         let start = done.bytes.len();
         let tally = done.tally.clone();
         let encoded = match self.config.examples {
@@ -304,6 +309,7 @@ impl Work<'_> {
     pub(crate) fn source(&self, place: Place<'_>) -> Option<&dyn Source> {
         match place {
             Place::Record(record, _) => Some(&*self.inputs.get(record.input())?.source),
+            Place::Gathered { extent, .. } => Some(&*self.inputs.get(extent.input)?.source),
             Place::Index(_) => None,
         }
     }
@@ -366,8 +372,19 @@ impl Work<'_> {
         if self.config.on_error == OnError::Fail {
             return Err(bad.fail(&place));
         }
-        if let (Rejects::Keep, Place::Record(record, locator)) = (self.rejects, place) {
-            write_reject(&locator, record, bad, &mut done.rejects);
+        match (self.rejects, place) {
+            (Rejects::Keep, Place::Record(record, locator)) => {
+                write_reject(&locator, record, bad, &mut done.rejects);
+            }
+            (
+                Rejects::Keep,
+                Place::Gathered {
+                    name, extent, record, ..
+                },
+            ) => {
+                write_gathered(name, extent, record, bad, &mut done.rejects);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -381,12 +398,19 @@ enum Made {
 }
 
 /// Where a trace came from, for messages.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'r> {
     /// A record of an input, and where it stands.
     Record(&'r Record<'r>, Locator<'r>),
     /// A trace in memory, by its index.
     Index(usize),
+    /// A record that was read again by its place.
+    Gathered {
+        name: &'r str,
+        gatherer: &'r Gatherer,
+        extent: Extent,
+        record: &'r [u8],
+    },
 }
 
 impl<'r> Place<'r> {
@@ -401,8 +425,43 @@ impl fmt::Display for Place<'_> {
         match self {
             Place::Record(_, locator) => locator.fmt(f),
             Place::Index(index) => write!(f, "trace {index}"),
+            Place::Gathered {
+                name,
+                gatherer,
+                extent,
+                ..
+            } => write!(f, "{name}:{}", line_of(gatherer, *extent)),
         }
     }
+}
+
+/// The line of a record; counted only when somebody has to be told.
+fn line_of(gatherer: &Gatherer, of: Extent) -> usize {
+    let (mut line, mut at) = (1, 0);
+    let mut piece = Vec::new();
+    while at < of.byte {
+        let len = (of.byte - at).min(1 << 20) as usize;
+        let extent = Extent { byte: at, len, ..of };
+        if gatherer.read(extent, &mut piece).is_err() {
+            break;
+        }
+        line += piece.split(|&byte| byte == b'\n').count() - 1;
+        at += len as u64;
+    }
+    line
+}
+
+/// One line of the reject file, of a record that was read again: its line was not counted.
+fn write_gathered(name: &str, extent: Extent, record: &[u8], bad: &Bad, out: &mut Vec<u8>) {
+    let mut w = JsonWriter::new(out);
+    w.begin_object();
+    w.key("path").str(name);
+    w.key("byte").number(extent.byte);
+    w.key("code").str(bad.code);
+    w.key("error").str(&bad.message);
+    w.key("record").str(&String::from_utf8_lossy(record));
+    w.end_object();
+    out.push(b'\n');
 }
 
 /// One line of the reject file. A record that is no UTF-8 is kept as hexadecimal digits: nothing is replaced.

@@ -76,7 +76,14 @@ impl Mill {
             indexed.found.clear();
             let (found, scratch) = (&mut indexed.found, &mut indexed.scratch);
             work.decode_block(numbered, &mut indexed.done, |record, which, trace, done| {
-                let score = self.config.scores.score(trace, work.source(Place::of(record)))?;
+                let source = work.source(Place::of(record));
+                if !self
+                    .config
+                    .admits(trace, source, &mut done.ledger.traces.filtered)?
+                {
+                    return Ok(());
+                }
+                let score = self.config.scores.score(trace, source)?;
                 let score = score.and_then(|score| ScoreValue::new(score).ok());
                 match Found::new(record, which, trace, score, pairing.prompt, scratch)? {
                     Some(candidate) => found.push(candidate),

@@ -10,7 +10,7 @@ use xshell::cmd;
 
 use crate::args::Args;
 use crate::workspace::{Package, Workspace};
-use crate::{Result, docs, tidy};
+use crate::{Result, conformance, docs, tidy};
 
 struct Step {
     name: &'static str,
@@ -45,6 +45,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "a crate from outside",
         run: outside,
+    },
+    Step {
+        name: "conformance",
+        run: conformance::check,
     },
     Step {
         name: "documentation",

@@ -12,6 +12,7 @@
 mod args;
 mod bench;
 mod ci;
+mod conformance;
 mod corpus;
 mod docs;
 mod golden;
@@ -73,6 +74,12 @@ const COMMANDS: &[Command] = &[
         options: "[--check]",
         summary: "write the generated blocks of docs/*.md anew, or fail if one is stale",
         run: docs::run,
+    },
+    Command {
+        name: "conformance",
+        options: "[--group light|legacy|frames|trl] [--heavy] [--write]",
+        summary: "what the real consumers say of the golden files, against the verdicts that are committed",
+        run: conformance::run,
     },
     Command {
         name: "release check",

@@ -37,8 +37,9 @@ use crate::shared::reasoning::Placement;
 use crate::shared::templates::{ArgumentForm, Calls, STYLE, Style, Turns};
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
-use crate::shared::{self, account, metadata, tools};
+use crate::shared::{self, account, lists, metadata, tools};
 use crate::spec::{FormatSpec, SpecError};
+use crate::trl_preference::{ASKED, check_asked};
 
 pub(crate) const FORMAT: Format = Format {
     name: "hf",
@@ -110,6 +111,7 @@ pub(crate) const FORMAT: Format = Format {
         TOOLS,
         ANSWER,
         SCHEMAS,
+        ASKED,
     ],
     file_rules: &[],
     check,
@@ -228,6 +230,7 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
             check_list(spec, list, findings);
         }
     });
+    check_asked(record, findings);
     findings.member_if_any(record, "tools", |findings, tools| {
         if spec.has(TOOLS_TEXT) && tools.kind() != Kind::String {
             findings.note(
@@ -428,6 +431,7 @@ impl HuggingFace {
         };
         match (self.columns, target) {
             (Columns::PromptCompletion, Some(target)) => {
+                lists::check_asked(&messages[..target])?;
                 w.key("prompt");
                 turns.list(0..target, w)?;
                 w.key("completion").begin_array();

@@ -58,6 +58,7 @@
 #![forbid(unsafe_code)]
 
 mod alpaca;
+mod anthropic;
 mod axolotl;
 mod axolotl_preference;
 mod capability;
@@ -67,6 +68,7 @@ mod encoder;
 mod fastchat;
 mod fireworks;
 mod fireworks_dpo;
+mod gemini;
 mod gemini_preference;
 mod hf;
 mod loss;

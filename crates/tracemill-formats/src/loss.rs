@@ -75,11 +75,13 @@ pub enum Loss {
     PromptDiffers,
     /// A candidate's output that is an object was written as its JSON text.
     ObjectOutput,
+    /// What the schema of a tool says, and the format cannot, was left out.
+    ToolSchema,
 }
 
 impl Loss {
     /// Every loss, in the order of the ledger.
-    pub const ALL: [Loss; 33] = [
+    pub const ALL: [Loss; 34] = [
         Loss::Reasoning,
         Loss::OpaqueReasoning,
         Loss::Tools,
@@ -113,6 +115,7 @@ impl Loss {
         Loss::PromptHistory,
         Loss::PromptDiffers,
         Loss::ObjectOutput,
+        Loss::ToolSchema,
     ];
 
     /// The stable code: what `--allow-loss` takes and the ledger counts under.
@@ -206,6 +209,10 @@ impl Loss {
             Loss::ObjectOutput => (
                 "object-output",
                 "an output that is an object is written as JSON text",
+            ),
+            Loss::ToolSchema => (
+                "tool-schema",
+                "what a schema of a tool says and the format cannot is left out",
             ),
         }
     }

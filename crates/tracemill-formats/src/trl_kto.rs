@@ -15,7 +15,9 @@ use crate::shared::pair::{self, Passage};
 use crate::shared::reasoning::Placement;
 use crate::shared::{lists, tools};
 use crate::spec::{FormatSpec, SpecError};
-use crate::trl_preference::{ARGUMENTS, CAPABILITY, CONTENT, LIST_LOSSES, LISTS, RESULT_NAME};
+use crate::trl_preference::{
+    ARGUMENTS, ASKED, CAPABILITY, CONTENT, LIST_LOSSES, LISTS, RESULT_NAME, check_asked,
+};
 
 pub(crate) const FORMAT: Format = Format {
     name: "trl-kto",
@@ -24,7 +26,7 @@ pub(crate) const FORMAT: Format = Format {
     extensions: &[],
     capability: CAPABILITY,
     losses: LIST_LOSSES,
-    rules: &[COLUMNS, LABEL, ARGUMENTS, CONTENT, RESULT_NAME],
+    rules: &[COLUMNS, LABEL, ARGUMENTS, CONTENT, RESULT_NAME, ASKED],
     file_rules: &[],
     check,
     example: r#"{"prompt":[{"role":"user","content":"Capital of Peru?"}],"completion":[{"role":"assistant","content":"Cusco."}],"label":false}"#,
@@ -47,6 +49,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
             Some(_) => findings.member(record, key, |findings, list| LISTS.check(list, findings)),
         }
     }
+    check_asked(record, findings);
     match record.get("label") {
         Some(label) if label.as_bool().is_some() => {}
         Some(label) => findings.note_at("label", &LABEL, format!("`label` is {}", label.kind().noun())),
@@ -87,6 +90,7 @@ impl Encoder for TrlKto {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let labelled = pair::labelled(example)?;
+        lists::check_asked(labelled.prompt.messages())?;
         let completion = labelled.completion.completion;
         let trace = completion.trace();
         pair::account_for(trace, self.metadata, &[], &mut scratch.losses);

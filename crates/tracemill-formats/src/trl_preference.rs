@@ -38,7 +38,7 @@ pub(crate) const FORMAT: Format = Format {
     ],
     capability: CAPABILITY,
     losses: LOSSES,
-    rules: &[COLUMNS, ONE_KIND, ARGUMENTS, CONTENT, RESULT_NAME, TOOLS],
+    rules: &[COLUMNS, ONE_KIND, ARGUMENTS, CONTENT, RESULT_NAME, TOOLS, ASKED],
     file_rules: &[],
     check,
     example: r#"{"prompt":[{"role":"system","content":"Use tools."},{"role":"user","content":"Weather in Oslo?"}],"chosen":[{"role":"assistant","content":"","tool_calls":[{"type":"function","function":{"name":"get_weather","arguments":{"city":"Oslo"}}}]}],"rejected":[{"role":"assistant","content":"Sunny!"}],"tools":[{"type":"function","function":{"name":"get_weather","description":"Current weather","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]}"#,
@@ -141,6 +141,23 @@ const ONE_KIND: Rule = Rule::new(
 );
 const TOOLS: Rule = Rule::new("tools", "`tools` is a list of definitions or its JSON text", TRL);
 
+pub(crate) const ASKED: Rule = Rule::new(
+    "prompt-last",
+    "the prompt ends with a user, tool or assistant turn",
+    "trl 1.16.0, data_utils.py",
+);
+
+/// Checks that a prompt that is a list ends where a model can go on.
+pub(crate) fn check_asked(record: &RawJson<'_>, findings: &mut Findings) {
+    findings.member_if_any(record, "prompt", |findings, prompt| {
+        let last = prompt.elements().last();
+        let role = last.as_ref().and_then(|message| message.get("role"));
+        if role.is_some_and(|role| ["\"system\"", "\"developer\""].contains(&role.as_str())) {
+            findings.note(&ASKED, "the last message of the prompt is a system message");
+        }
+    });
+}
+
 /// What templates demand of the messages of TRL's preference data.
 pub(crate) const LISTS: Chat = Chat(&[
     Demand::TextContent(CONTENT),
@@ -170,6 +187,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     for key in parts.into_iter().filter(|key| !is_text(key)) {
         findings.member_if_any(record, key, |findings, list| LISTS.check(list, findings));
     }
+    check_asked(record, findings);
     check_tools(record, &TOOLS, findings);
 }
 
@@ -241,6 +259,7 @@ impl Encoder for TrlPreference {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let pair = pair::preference(example)?;
+        lists::check_asked(pair.prompt.messages())?;
         pair::account(pair, self.metadata, &[], &mut scratch.losses);
         let mut w = JsonWriter::new(out);
         w.begin_object();

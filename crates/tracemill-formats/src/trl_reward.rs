@@ -101,6 +101,7 @@ impl Encoder for TrlReward {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let pair = pair::preference(example)?;
+        lists::check_asked(pair.prompt.messages())?;
         pair::account(pair, self.metadata, &[], &mut scratch.losses);
         let mut w = JsonWriter::new(out);
         w.begin_object();

@@ -5,8 +5,8 @@
 mod pairs;
 
 use serde_json::Value;
-use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch, formats};
-use tracemill_model::{Conversation, Example, Shape, Trace, Turns};
+use tracemill_formats::{EncodeOptions, Encoder, Findings, FormatSpec, Scratch, formats};
+use tracemill_model::{Conversation, Example, RawJson, Shape, Trace, Turns};
 
 /// Messages whose order matters. `#` becomes the place of the message, so that every text is found again.
 const ORDER: &[&str] = &[
@@ -127,7 +127,7 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
         }
         "sharegpt" => check_sharegpt(&value),
         "tracemill" => check_canonical(record),
-        other => panic!("no check for `{other}`"),
+        _ => check_by_rules(encoder.name(), record),
     }
 }
 
@@ -238,6 +238,14 @@ fn check_sharegpt(record: &Value) {
             _ => calls = 0,
         }
     }
+}
+
+/// What the format says of its own records.
+fn check_by_rules(format: &str, record: &str) {
+    let spec: FormatSpec = format.parse().unwrap();
+    let mut findings = Findings::new();
+    spec.check(&RawJson::parse(record).unwrap(), &mut findings);
+    assert!(findings.is_empty(), "{findings:?}: {record}");
 }
 
 fn check_canonical(record: &str) {

@@ -1,6 +1,6 @@
 //! Ids for calls that have none, or whose ids a consumer refuses.
 
-use tracemill_model::{CallRef, JsonWriter, Message, Text};
+use tracemill_model::{CallRef, JsonWriter, Message, Text, ToolCall};
 
 use crate::encoder::{EncodeError, EncodeErrorKind};
 
@@ -13,21 +13,51 @@ pub(crate) struct CallIds {
     first: u64,
     /// Per message, how many calls stand before it.
     before: Vec<u64>,
+    /// Whether recorded ids give way to numbers.
+    replaces: bool,
 }
 
 impl CallIds {
     /// Numbers the calls of a conversation if one of them has no id.
     pub(crate) fn compute(&mut self, messages: &[Message<'_>]) -> Result<(), EncodeError> {
         self.before.clear();
-        let mut total = 0;
+        self.replaces = false;
         let mut calls = messages.iter().flat_map(Message::tool_calls);
-        if calls.any(|call| call.id().is_none()) {
-            for message in messages {
-                self.before.push(total);
-                total += message.tool_calls().len() as u64;
-            }
-            self.first = first_free(messages, total)?;
+        if calls.all(|call| call.id().is_some()) {
+            return Ok(());
         }
+        self.number_all(messages)
+    }
+
+    /// Numbers the calls of a conversation if one has no id, or an id stands twice: for consumers that want each once.
+    /// In the second case no recorded id is used.
+    pub(crate) fn compute_unique(&mut self, messages: &[Message<'_>]) -> Result<(), EncodeError> {
+        self.compute(messages)?;
+        let calls = || messages.iter().flat_map(Message::tool_calls);
+        let twice = |(index, call): (usize, &ToolCall<'_>)| {
+            call.id()
+                .is_some_and(|id| calls().take(index).any(|other| other.id() == Some(id)))
+        };
+        if calls().enumerate().any(twice) {
+            self.replaces = true;
+            self.number_all(messages)?;
+        }
+        Ok(())
+    }
+
+    /// Whether numbers take the place of recorded ids too.
+    pub(crate) fn replaces_recorded(&self) -> bool {
+        self.replaces
+    }
+
+    fn number_all(&mut self, messages: &[Message<'_>]) -> Result<(), EncodeError> {
+        self.before.clear();
+        let mut total = 0;
+        for message in messages {
+            self.before.push(total);
+            total += message.tool_calls().len() as u64;
+        }
+        self.first = first_free(messages, total)?;
         Ok(())
     }
 
@@ -177,6 +207,19 @@ mod tests {
     use tracemill_model::{Arguments, Role, ToolCall};
 
     use super::*;
+
+    #[test]
+    fn ids_that_stand_twice_give_way_to_numbers() {
+        let mut ids = CallIds::default();
+        ids.compute_unique(&[message(&[Some("a"), Some("b")]), message(&[Some("c")])])
+            .unwrap();
+        assert!(!ids.replaces_recorded());
+        let twice = [message(&[Some("a"), Some("call_4")]), message(&[Some("a")])];
+        ids.compute_unique(&twice).unwrap();
+        assert!(ids.replaces_recorded());
+        let at = |message, call| ids.number(CallRef { message, call });
+        assert_eq!([at(0, 0), at(0, 1), at(1, 0)], [5, 6, 7]);
+    }
 
     fn message(ids: &[Option<&'static str>]) -> Message<'static> {
         let mut message = Message::new(Role::Assistant);

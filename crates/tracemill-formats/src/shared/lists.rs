@@ -1,8 +1,8 @@
 //! Passages as lists of messages in the dialect of Hugging Face templates.
 
-use tracemill_model::{JsonWriter, Preference};
+use tracemill_model::{JsonWriter, Message, Preference, Role};
 
-use crate::encoder::{EncodeError, Scratch};
+use crate::encoder::{EncodeError, EncodeErrorKind, Scratch};
 use crate::shared::pair::{self, Passage, REJECTED};
 use crate::shared::reasoning::Placement;
 use crate::shared::templates::{STYLE, Turns};
@@ -29,6 +29,18 @@ pub(crate) fn prompt(
     pair::check_left(start..w.position())?;
     w.end_array();
     Ok(())
+}
+
+/// Checks that a prompt ends where a model can go on: TRL raises behind a system message.
+pub(crate) fn check_asked(prompt: &[Message<'_>]) -> Result<(), EncodeError> {
+    match prompt.last().map(Message::role) {
+        Some(Role::System | Role::Developer) => {
+            let text =
+                "the prompt ends with a system message, and TRL wants a user, tool or assistant turn there";
+            Err(EncodeError::at(prompt.len() - 1, EncodeErrorKind::Order, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a completion as a list of messages.

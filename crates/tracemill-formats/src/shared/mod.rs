@@ -5,6 +5,7 @@
 
 pub(crate) mod account;
 pub(crate) mod arguments;
+pub(crate) mod blocks;
 pub(crate) mod chat;
 pub(crate) mod dataset_info;
 pub(crate) mod decimal;
@@ -16,6 +17,7 @@ pub(crate) mod metadata;
 pub(crate) mod pair;
 pub(crate) mod plain;
 pub(crate) mod reasoning;
+pub(crate) mod schema;
 pub(crate) mod templates;
 #[cfg(test)]
 pub(crate) mod testing;

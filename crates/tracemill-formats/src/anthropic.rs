@@ -18,7 +18,7 @@ use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::loss::{Loss, Losses, Omission};
 use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{Format, Rule};
-use crate::shared::blocks::{self, Blocks, Given, Id, ResultOrder, Side, Spelling};
+use crate::shared::blocks::{Blocks, Given, Id, ResultOrder, Side, Spelling};
 use crate::shared::reasoning::Placement;
 use crate::shared::thread::Thread;
 use crate::shared::{self, account, text, tools};
@@ -143,7 +143,7 @@ impl Encoder for Anthropic {
         let range = blocks.strict("the Anthropic API")?;
         let mut w = JsonWriter::new(out);
         w.begin_object();
-        if messages.iter().any(blocks::is_system) {
+        if blocks.has_instructions() {
             let mut s = w.key("system").begin_string();
             blocks.instruction_text(&mut s);
             s.end();

@@ -179,7 +179,7 @@ impl Encoder for Gemini {
             losses: &mut scratch.losses,
         };
         w.begin_object();
-        if messages.iter().any(blocks::is_system) {
+        if blocks.has_instructions() {
             w.key("systemInstruction").begin_object();
             w.key("parts").begin_array();
             blocks.instructions::<Parts>(&mut w);

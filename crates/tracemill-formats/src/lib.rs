@@ -61,6 +61,8 @@ mod alpaca;
 mod anthropic;
 mod axolotl;
 mod axolotl_preference;
+mod bedrock_claude;
+mod bedrock_converse;
 mod capability;
 mod check;
 mod companion;

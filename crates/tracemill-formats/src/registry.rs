@@ -11,11 +11,11 @@ use crate::loss::Loss;
 use crate::options::EncodeOptions;
 use crate::spec::{FormatSpec, SpecError};
 use crate::{
-    alpaca, anthropic, axolotl, axolotl_preference, fastchat, fireworks, fireworks_dpo, gemini,
-    gemini_preference, hf, mistral, ms_swift, ms_swift_preference, nat_trajectory, nemo_dpo, nemo_rl, openai,
-    openai_preference, openai_rft, openrlhf, sharegpt, sharegpt_kto, sharegpt_preference, together,
-    together_preference, tracemill, trl_kto, trl_preference, trl_prompt_completion, trl_prompt_only,
-    trl_reward,
+    alpaca, anthropic, axolotl, axolotl_preference, bedrock_claude, bedrock_converse, fastchat, fireworks,
+    fireworks_dpo, gemini, gemini_preference, hf, mistral, ms_swift, ms_swift_preference, nat_trajectory,
+    nemo_dpo, nemo_rl, openai, openai_preference, openai_rft, openrlhf, sharegpt, sharegpt_kto,
+    sharegpt_preference, together, together_preference, tracemill, trl_kto, trl_preference,
+    trl_prompt_completion, trl_prompt_only, trl_reward,
 };
 
 /// Makes an encoder from a valid spec; fails only where an option asks for what the format has no place for.
@@ -181,12 +181,14 @@ impl FormatSpec {
 /// ```
 pub fn formats() -> &'static [Format] {
     // A new format is one line here and one file beside this.
-    static FORMATS: [Format; 31] = [
+    static FORMATS: &[Format] = &[
         openai::FORMAT,
         hf::FORMAT,
         sharegpt::FORMAT,
         gemini::FORMAT,
         anthropic::FORMAT,
+        bedrock_claude::FORMAT,
+        bedrock_converse::FORMAT,
         tracemill::FORMAT,
         trl_preference::FORMAT,
         trl_kto::FORMAT,
@@ -214,7 +216,7 @@ pub fn formats() -> &'static [Format] {
         trl_prompt_only::FORMAT,
         openai_rft::FORMAT,
     ];
-    &FORMATS
+    FORMATS
 }
 
 /// The format of this name.

@@ -114,6 +114,11 @@ pub(crate) fn is_system(message: &Message<'_>) -> bool {
     matches!(message.role(), Role::System | Role::Developer)
 }
 
+/// Whether a message is an instruction that says something.
+fn instructs(message: &Message<'_>) -> bool {
+    is_system(message) && !text::is_empty(message.content())
+}
+
 impl<'r> Blocks<'r> {
     /// The messages from the first user turn to the last of the assistant, for consumers that want both; notes the
     /// others.
@@ -137,6 +142,18 @@ impl<'r> Blocks<'r> {
         Ok(start..last + 1)
     }
 
+    /// Whether a system message says something; notes what the silent ones lose.
+    pub(crate) fn has_instructions(&mut self) -> bool {
+        let messages = self.conversation.messages();
+        let silent =
+            |(_, message): &(usize, &Message<'_>)| is_system(message) && text::is_empty(message.content());
+        for (index, message) in messages.iter().enumerate().filter(silent) {
+            self.instruction(message, index);
+            text::note_parts(message.content(), index, self.losses);
+        }
+        messages.iter().any(instructs)
+    }
+
     /// What the system messages say, as one text.
     pub(crate) fn instruction_text(&mut self, s: &mut JsonString<'_, '_>) {
         let messages = self.conversation.messages();
@@ -144,7 +161,7 @@ impl<'r> Blocks<'r> {
         let mut leading = true;
         for (index, message) in messages.iter().enumerate() {
             leading &= is_system(message);
-            if !is_system(message) {
+            if !instructs(message) {
                 continue;
             }
             if !leading {
@@ -173,7 +190,7 @@ impl<'r> Blocks<'r> {
         let mut leading = true;
         for (index, message) in messages.iter().enumerate() {
             leading &= is_system(message);
-            if !is_system(message) {
+            if !instructs(message) {
                 continue;
             }
             if !leading {

@@ -29,14 +29,15 @@ impl CallIds {
         self.number_all(messages)
     }
 
-    /// Numbers the calls of a conversation if one has no id, or an id stands twice: for consumers that want each once.
+    /// Numbers the calls of a conversation if one has no id, an empty one, or one that stands twice: for consumers that
+    /// want each once.
     /// In the second case no recorded id is used.
     pub(crate) fn compute_unique(&mut self, messages: &[Message<'_>]) -> Result<(), EncodeError> {
         self.compute(messages)?;
         let calls = || messages.iter().flat_map(Message::tool_calls);
         let twice = |(index, call): (usize, &ToolCall<'_>)| {
             call.id()
-                .is_some_and(|id| calls().take(index).any(|other| other.id() == Some(id)))
+                .is_some_and(|id| id.is_empty() || calls().take(index).any(|other| other.id() == Some(id)))
         };
         if calls().enumerate().any(twice) {
             self.replaces = true;

@@ -4,6 +4,7 @@
 //! here: message lists, plain texts, the parts of a pair.
 
 pub(crate) mod account;
+pub(crate) mod alternate;
 pub(crate) mod arguments;
 pub(crate) mod blocks;
 pub(crate) mod chat;

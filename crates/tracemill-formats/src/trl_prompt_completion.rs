@@ -20,6 +20,7 @@ use crate::shared::reasoning::Placement;
 use crate::shared::templates::STYLE;
 use crate::shared::{self, account, metadata, plain, tools};
 use crate::spec::{FormatSpec, SpecError};
+use crate::trl_preference::{ASKED, check_asked};
 
 pub(crate) const FORMAT: Format = Format {
     name: "trl-prompt-completion",
@@ -72,6 +73,7 @@ pub(crate) const FORMAT: Format = Format {
         hf::ARGUMENTS,
         hf::RESULT_NAME,
         PROMPT,
+        ASKED,
         KIND,
         TOOLS,
         hf::SCHEMAS,
@@ -117,6 +119,7 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
             }
         });
     }
+    check_asked(record, findings);
     findings.member_if_any(record, "tools", |findings, tools| {
         hf::check_tools(tools, &TOOLS, findings);
     });

@@ -6,11 +6,11 @@
 //! identity and scores stand under `metadata` if asked for.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Role, Shape, Span};
+use tracemill_model::{Example, JsonWriter, RawJson, Shape, Span};
 
 use crate::capability::{Capability, Feature};
-use crate::check::{Chat, Demand, Findings};
-use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
+use crate::check::Findings;
+use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::hf;
 use crate::loss::Loss;
 use crate::options::{EncodeOptions, MetadataMode};
@@ -19,6 +19,7 @@ use crate::shared::pair::Passage;
 use crate::shared::reasoning::Placement;
 use crate::shared::{self, account, lists, metadata, plain, tools};
 use crate::spec::{FormatSpec, SpecError};
+use crate::trl_preference::{ASKED, check_asked};
 
 pub(crate) const FORMAT: Format = Format {
     name: "trl-prompt-only",
@@ -69,7 +70,7 @@ pub(crate) const FORMAT: Format = Format {
         hf::ARGUMENTS,
         hf::RESULT_NAME,
         COLUMN,
-        LAST,
+        ASKED,
         TEXT_PROMPT,
         TOOLS,
         hf::SCHEMAS,
@@ -84,15 +85,8 @@ const TEXT: &str = "text";
 const TRL: &str = "trl 1.16.0, data_utils.py and docs/source/dataset_formats.md";
 
 const COLUMN: Rule = Rule::new("prompt", "`prompt` holds a message", TRL);
-const LAST: Rule = Rule::new(
-    "last",
-    "the last message of the prompt is not the system's",
-    "trl 1.16.0, data_utils.py, apply_chat_template",
-);
 const TEXT_PROMPT: Rule = Rule::new("text", "with `+text`: `prompt` is text", TRL);
 const TOOLS: Rule = Rule::new("tools", "`tools` is a list of definitions, or its JSON text", TRL);
-
-const LAST_ROLE: Chat = Chat(&[Demand::Last(LAST, &["user", "assistant", "tool"])]);
 
 fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
@@ -108,9 +102,9 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
         } else {
             hf::CHAT.check(prompt, findings);
             hf::OBJECTS.more(prompt, findings);
-            LAST_ROLE.more(prompt, findings);
         }
     });
+    check_asked(record, findings);
     findings.member_if_any(record, "tools", |findings, tools| {
         hf::check_tools(tools, &TOOLS, findings);
     });
@@ -161,13 +155,7 @@ impl Encoder for Prompts {
         let trace = conversation.trace();
         account::trace(trace, self.metadata, &[], &mut scratch.losses);
         let end = shared::prompt_end(&conversation, &mut scratch.losses)?;
-        if matches!(
-            conversation.messages()[end - 1].role(),
-            Role::System | Role::Developer
-        ) {
-            let text = "the prompt ends with a system message, on which TRL raises";
-            return Err(EncodeError::at(end - 1, EncodeErrorKind::Order, text));
-        }
+        lists::check_asked(&conversation.messages()[..end])?;
         let rest = Span::new(trace, end..conversation.messages().len());
         let prompt = Passage::prompt(Span::new(trace, 0..end), rest);
         let mut w = JsonWriter::new(out);

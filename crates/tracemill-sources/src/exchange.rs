@@ -32,6 +32,8 @@ pub(crate) trait Dialect {
 pub(crate) struct Prompt {
     pub(crate) messages: Vec<Message<'static>>,
     pub(crate) tools: Option<Vec<Tool<'static>>>,
+    /// Tools that the provider runs, as they were recorded: they are no definitions.
+    pub(crate) hosted: Vec<RawJson<'static>>,
 }
 
 /// One answer.
@@ -109,6 +111,11 @@ fn base<D: Dialect>(
     trace.write_json(&mut canonical);
     let key = Text::new(format!("{:032x}", digest(&canonical)));
     trace.set_group(Group::new(Key::new(key.into()), GroupKind::Prompt));
+    if !prompt.hosted.is_empty() {
+        let list: Vec<_> = prompt.hosted.iter().map(ToString::to_string).collect();
+        let list = RawJson::parse(&format!("[{}]", list.join(",")))?.into_owned();
+        trace.extra_mut().insert(Text::new("hosted_tools"), list);
+    }
     let (id, model) = D::NAMES;
     let named = |value: &RawJson<'_>, key| {
         value

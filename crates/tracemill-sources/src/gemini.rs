@@ -20,7 +20,7 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             and results those of the calls of their name, in order. `{\"output\": …}` and `{\"error\": …}` are the text of \
             a result, other objects stay. Thoughts are the reasoning. Types of schemas become lower case. `STOP` is \
             `completed`, `MAX_TOKENS` is `truncated`, what was blocked is `errored`. The rest of request and response \
-            stays under `request` and `response`.",
+            stays under `request` and `response`; tools that the provider runs itself are kept under `hosted_tools`.",
     skips: SKIPS,
     notes: &[],
     options: &[],
@@ -82,11 +82,14 @@ impl Dialect for Gemini {
         }
         let list = request.get("contents").unwrap_or_else(|| RawJson::from(false));
         read.list(&list).map_err(|error| error.in_key("contents"))?;
-        let tools = request.get("tools").filter(|tools| !tools.is_null());
-        Ok(Prompt {
+        let mut prompt = Prompt {
             messages: read.messages,
-            tools: tools.map(|tools| contents::tools(&tools)).transpose()?,
-        })
+            ..Prompt::default()
+        };
+        if let Some(tools) = request.get("tools").filter(|tools| !tools.is_null()) {
+            contents::tools(&tools, &mut prompt)?;
+        }
+        Ok(prompt)
     }
 
     fn answers(response: &RawJson<'_>) -> Result<Vec<Answer>, DecodeError> {

@@ -10,7 +10,7 @@ use tracemill_model::{
     RawJson, Reasoning, Role, Text, TextPart, Tool, ToolCall,
 };
 
-use crate::exchange::{text, wrong};
+use crate::exchange::{Prompt, text, wrong};
 use crate::genai::lower_types;
 
 /// Reads one conversation, content by content.
@@ -177,35 +177,54 @@ pub(crate) fn either<'v>(value: &'v RawJson<'_>, camel: &str, snake: &str) -> Op
         .filter(|value| !value.is_null())
 }
 
-/// Reads tool definitions; types in upper case, as the API prints them, become those of JSON Schema.
-pub(crate) fn tools(list: &RawJson<'_>) -> Result<Vec<Tool<'static>>, DecodeError> {
+/// Reads tool definitions, and apart from them what the provider runs itself; types in upper case, as the API prints them,
+/// become those of JSON Schema.
+pub(crate) fn tools(list: &RawJson<'_>, prompt: &mut Prompt) -> Result<(), DecodeError> {
     let mut tools = Vec::new();
     for tool in list.elements() {
-        let Some(declarations) = either(&tool, "functionDeclarations", "function_declarations") else {
-            tools.push(Tool::Other(tool.into_owned()));
-            continue;
-        };
-        for declaration in declarations.elements() {
-            let Some(name) = text(&declaration, "name") else {
-                tools.push(Tool::Other(declaration.into_owned()));
-                continue;
-            };
-            let json = either(&declaration, "parametersJsonSchema", "parameters_json_schema");
-            let schema = match (
-                json,
-                declaration.get("parameters").filter(|schema| !schema.is_null()),
-            ) {
-                (Some(schema), _) => Some(schema.into_owned()),
-                (None, Some(schema)) => Some(lower_types(&schema)?),
-                (None, None) => None,
-            };
-            let function = Function::new(name)
-                .with_description(text(&declaration, "description"))
-                .with_parameters(schema);
-            tools.push(Tool::Function(function));
+        let declarations = either(&tool, "functionDeclarations", "function_declarations");
+        if declarations.is_none() {
+            prompt.hosted.push(tool.borrowed().into_owned());
+        }
+        for declaration in declarations.iter().flat_map(RawJson::elements) {
+            match function(&declaration)? {
+                Some(function) => tools.push(Tool::Function(function)),
+                None => prompt.hosted.push(declaration.into_owned()),
+            }
         }
     }
-    Ok(tools)
+    prompt.tools = Some(tools);
+    Ok(())
+}
+
+fn function(declaration: &RawJson<'_>) -> Result<Option<Function<'static>>, DecodeError> {
+    let Some(name) = text(declaration, "name") else {
+        return Ok(None);
+    };
+    let json = either(declaration, "parametersJsonSchema", "parameters_json_schema");
+    let plain = declaration.get("parameters").filter(|schema| !schema.is_null());
+    let schema = match (json, plain) {
+        (Some(schema), _) => Some(schema.into_owned()),
+        (None, Some(schema)) => Some(lower_types(&schema)?),
+        (None, None) => None,
+    };
+    let mut function = Function::new(name)
+        .with_description(text(declaration, "description"))
+        .with_parameters(schema);
+    let taken = [
+        "name",
+        "description",
+        "parameters",
+        "parametersJsonSchema",
+        "parameters_json_schema",
+    ];
+    for (key, value) in declaration
+        .members()
+        .filter(|(key, _)| !taken.contains(&key.body()))
+    {
+        function.extra_mut().insert(key.into_owned(), value.into_owned());
+    }
+    Ok(Some(function))
 }
 
 /// What a `finishReason` says of the run.

@@ -69,7 +69,12 @@
 //! [`Trace::read_field`]: tracemill_model::Trace::read_field
 #![forbid(unsafe_code)]
 
+mod alpaca;
+mod alpaca_eval;
 mod anthropic;
+mod arena_hard;
+mod atif;
+mod bfcl;
 mod blocks;
 mod candidates;
 mod chain;
@@ -82,23 +87,35 @@ mod genai;
 mod head;
 mod inspect;
 mod kiln;
+mod llamafactory;
+mod mini_swe_agent;
+mod mt_bench;
 mod nat;
 mod openai_chat;
+mod openhands;
 mod openinference;
 mod options;
 mod otel_genai;
 mod parts;
 mod pieces;
 mod preference;
+mod prompt_completion;
 mod prompts;
 mod record;
 mod registry;
+mod sharegpt;
 mod source;
 mod spans;
+mod swe_agent;
 mod swink;
+mod tau2_bench;
 mod tau_bench;
+mod terminal_bench;
+mod toolbench;
 mod tracemill;
 mod turns;
+mod walk;
+mod who_and_when;
 
 pub use chain::{ChainIndex, ChainKeys, Superseded};
 pub use detect::{Detection, Evidence, Seen, detect, detect_with, framing_for};

@@ -5,8 +5,10 @@ use std::fmt;
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
-    anthropic, candidates, completions, gemini, inspect, kiln, nat, openai_chat, openinference, otel_genai,
-    preference, swink, tau_bench, tracemill,
+    alpaca, alpaca_eval, anthropic, arena_hard, atif, bfcl, candidates, completions, gemini, inspect, kiln,
+    llamafactory, mini_swe_agent, mt_bench, nat, openai_chat, openhands, openinference, otel_genai,
+    preference, prompt_completion, sharegpt, swe_agent, swink, tau_bench, tau2_bench, terminal_bench,
+    toolbench, tracemill, who_and_when,
 };
 
 /// Everything the registry knows of one source.
@@ -171,6 +173,22 @@ pub fn sources() -> &'static [SourceInfo] {
         inspect::INFO,
         kiln::INFO,
         anthropic::INFO,
+        tau2_bench::INFO,
+        swe_agent::INFO,
+        mini_swe_agent::INFO,
+        openhands::INFO,
+        atif::INFO,
+        toolbench::INFO,
+        who_and_when::INFO,
+        terminal_bench::INFO,
+        bfcl::INFO,
+        arena_hard::INFO,
+        mt_bench::INFO,
+        alpaca_eval::INFO,
+        sharegpt::INFO,
+        alpaca::INFO,
+        llamafactory::INFO,
+        prompt_completion::INFO,
     ];
     SOURCES
 }

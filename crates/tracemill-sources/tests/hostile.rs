@@ -118,6 +118,51 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let answer = r#"{"candidates":[{"content":{"parts":[{"text":"ho"}]}}]}"#;
             format!(r#"{{"request":{{"contents":[{said}]}},"response":{answer}{rest}}}"#)
         }
+        "tau2-bench" => format!(r#"{{"id":"1","task_id":"1","messages":{list}{rest}}}"#),
+        "swe-agent" => format!(r#"{{"history":{list},"trajectory":[],"info":{{}}{rest}}}"#),
+        "openhands" => {
+            let event = r#"{"source":"user","action":"message","args":{"content":"hi"}}"#;
+            let history = vec![event; messages.len()].join(",");
+            format!(r#"{{"instance_id":"a","metadata":{{}},"history":[{history}]{rest}}}"#)
+        }
+        "atif" => {
+            let step = r#"{"source":"user","message":"hi"}"#;
+            let steps = vec![step; messages.len()].join(",");
+            format!(r#"{{"schema_version":"ATIF-v1.7","agent":{{}},"steps":[{steps}]{rest}}}"#)
+        }
+        "toolbench" => format!(r#"{{"answer_generation":{{"train_messages":[{list}]}}{rest}}}"#),
+        "who-and-when" => format!(r#"{{"history":{list}{rest}}}"#),
+        "bfcl" => format!(r#"{{"id":"a","question":[{list}]{rest}}}"#),
+        "sharegpt" => {
+            let turns = vec![r#"{"from":"human","value":"hi"}"#; messages.len()].join(",");
+            format!(r#"{{"conversations":[{turns}]{rest}}}"#)
+        }
+        "alpaca" => {
+            let history = vec![r#"["hi","ho"]"#; messages.len()].join(",");
+            format!(r#"{{"instruction":"i","output":"o","history":[{history}]{rest}}}"#)
+        }
+        "prompt-completion" => {
+            let answer = r#"[{"role":"assistant","content":"ho"}]"#;
+            format!(r#"{{"prompt":{list},"completion":{answer}{rest}}}"#)
+        }
+        "arena-hard" => {
+            let turns = [
+                r#"{"role":"user","content":"hi"}"#,
+                r#"{"role":"assistant","content":{"answer":"ho"}}"#,
+            ];
+            let turns = turns
+                .iter()
+                .cycle()
+                .take(messages.len())
+                .copied()
+                .collect::<Vec<_>>()
+                .join(",");
+            format!(r#"{{"uid":"u","ans_id":"a","model":"m","messages":[{turns}]{rest}}}"#)
+        }
+        "mt-bench" => {
+            let turns = vec![r#""hi""#; messages.len()].join(",");
+            format!(r#"{{"question_id":1,"turns":[{turns}]{rest}}}"#)
+        }
         "kiln" => format!(r#"{{"v":1,"id":"1","model_type":"task_run","trace":{list}{rest}}}"#),
         "candidates" => format!(r#"{{"example_id":1,"response":"","prompt":{list}{rest}}}"#),
         "completions" => format!(r#"{{"completions":[""],"prompt":{list}{rest}}}"#),
@@ -126,6 +171,9 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
     }
 }
 
+/// Sources whose records hold a question and an answer and never more.
+const FEW: [&str; 2] = ["terminal-bench", "alpaca-eval"];
+
 #[test]
 fn deep_nesting_and_many_messages_are_errors() {
     let limited = Context::new(Limits::default().with_messages(2));
@@ -133,13 +181,16 @@ fn deep_nesting_and_many_messages_are_errors() {
         let source = info.make();
         let brackets = format!(",\"a\":{}{}", "[".repeat(1000), "]".repeat(1000));
         let deep = record(info.name(), &[], &brackets);
-        let error = read_alone(&*source, &Context::default(), &deep).unwrap_err();
-        assert_eq!(error, DecodeErrorKind::TooDeep, "{}", info.name());
+        let error = read_alone(&*source, &Context::default(), &deep);
+        assert_eq!(error.err(), Some(DecodeErrorKind::TooDeep), "{}", info.name());
 
+        if FEW.contains(&info.name()) {
+            continue;
+        }
         let message = r#"{"role":"user","content":"hi"}"#;
         let many = record(info.name(), &[message; 3], "");
-        let error = read_alone(&*source, &limited, &many).unwrap_err();
-        assert_eq!(error, DecodeErrorKind::OverLimit, "{}", info.name());
+        let error = read_alone(&*source, &limited, &many);
+        assert_eq!(error.err(), Some(DecodeErrorKind::OverLimit), "{}", info.name());
     }
 }
 

@@ -1,4 +1,5 @@
 //! Archives: each file in them is a record, and the archive one input.
+#![cfg(all(feature = "gzip", feature = "zstd"))]
 
 use std::io::Cursor;
 use std::path::PathBuf;

@@ -209,14 +209,13 @@ impl Read for Checked {
             .ok_or_else(|| invalid("the packed file is longer than the archive says"))?;
         #[cfg(feature = "gzip")]
         self.crc.update(&buffer[..count]);
-        if count == 0 && !buffer.is_empty() {
-            if self.left > 0 {
-                return Err(invalid("the packed file is shorter than the archive says"));
-            }
-            #[cfg(feature = "gzip")]
-            if self.crc.sum() != self.expected {
-                return Err(invalid("the checksum of the packed file is wrong"));
-            }
+        let ends = count == 0 && !buffer.is_empty();
+        if ends && self.left > 0 {
+            return Err(invalid("the packed file is shorter than the archive says"));
+        }
+        #[cfg(feature = "gzip")]
+        if ends && self.crc.sum() != self.expected {
+            return Err(invalid("the checksum of the packed file is wrong"));
         }
         Ok(count)
     }

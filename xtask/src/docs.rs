@@ -87,7 +87,7 @@ fn generate(workspace: &Workspace, mode: Mode) -> Result {
 }
 
 /// The text with another body in the block called `name`.
-fn with_block(text: &str, name: &str, body: &str) -> Result<String> {
+pub(crate) fn with_block(text: &str, name: &str, body: &str) -> Result<String> {
     let start = format!("{START}{name} -->\n");
     let (before, rest) = text
         .split_once(&start)

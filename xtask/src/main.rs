@@ -13,6 +13,7 @@ mod args;
 mod bench;
 mod ci;
 mod conformance;
+mod corpora;
 mod corpus;
 mod docs;
 mod golden;
@@ -62,6 +63,12 @@ const COMMANDS: &[Command] = &[
         options: "[--kind chat|chat-array|candidates|grouped] [--size 200MB] [--seed 1] [--out FILE]",
         summary: "write a seeded workload",
         run: corpus::run,
+    },
+    Command {
+        name: "corpora",
+        options: "--path DIR",
+        summary: "read the recorded files in a folder of corpora, and write the table of docs/corpora.md anew",
+        run: corpora::run,
     },
     Command {
         name: "bench",

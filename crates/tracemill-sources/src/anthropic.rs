@@ -236,6 +236,11 @@ fn text<'a>(fields: &mut Fields<'a>, key: &str) -> Option<Text<'a>> {
 /// A tool of the user's has an `input_schema`; those of the provider are kept as they are.
 fn tool<'a>(cursor: &mut Cursor<'a>) -> Result<Tool<'a>, DecodeError> {
     let raw = cursor.raw()?;
+    // The type is what tells a definition of the provider from one that lacks its name.
+    let has_text = |key: &str| raw.get(key).is_some_and(|value| value.kind() == Kind::String);
+    if !has_text("type") && !has_text("name") {
+        return Err(cursor.error(DecodeErrorKind::MissingField, "a tool definition needs a `name`"));
+    }
     let (Some(name), Some(schema)) = (raw.get("name"), raw.get("input_schema")) else {
         return Ok(Tool::Other(raw));
     };

@@ -6,13 +6,15 @@ from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.tool_calls import Tool
 from mistral_common.protocol.instruct.validator import (
     MistralRequestValidatorV3,
+    MistralRequestValidatorV5,
+    MistralRequestValidatorV11,
     ValidationMode,
 )
 from mistral_common.protocol.instruct import messages as m
 from pydantic import TypeAdapter
 
 PACKAGES = ["mistral-common"]
-FORMATS = ["mistral"]
+FORMATS = ["mistral", "mistral-v11", "mistral+v3"]
 
 KINDS = {
     "system": m.SystemMessage,
@@ -23,23 +25,20 @@ KINDS = {
 TOOLS = TypeAdapter(list[Tool])
 
 
-def validator(record):
-    """Text beside a call and thinking came with later tokenizers, whose validators differ in nothing else here."""
-    from mistral_common.protocol.instruct import validator as v
-
-    newest = getattr(v, "MistralRequestValidatorV13", None) or v.MistralRequestValidatorV5
-    says = lambda message: message.get("content") and message.get("tool_calls")
-    thinks = lambda message: isinstance(message.get("content"), list)
-    late = any(says(message) or thinks(message) for message in record["messages"])
-    kind = newest if late else MistralRequestValidatorV3
-    return kind(mode=ValidationMode.finetuning)
+# The strictest of the validators whose tokenizers a dialect is for: v11 asks for ids of nine letters and digits, and for
+# results that name a call that waits.
+VALIDATORS = {
+    "mistral": MistralRequestValidatorV11,
+    "mistral-v11": MistralRequestValidatorV5,
+    "mistral+v3": MistralRequestValidatorV3,
+}
 
 
 def check(record, spec):
     messages = [KINDS[message["role"]].model_validate(message) for message in record["messages"]]
     tools = TOOLS.validate_python(record.get("tools", []))
     request = ChatCompletionRequest[ChatMessage].model_construct(messages=messages, tools=tools or None)
-    validator(record).validate_request(request)
+    VALIDATORS[spec](mode=ValidationMode.finetuning).validate_request(request)
 
 
 USER = {"role": "user", "content": "hi"}
@@ -48,4 +47,7 @@ BAD = [
     ("mistral", {"messages": [USER, {"role": "assistant", "content": "a", "name": "x"}]}),
     ("mistral", {"messages": [USER, {"role": "assistant", "content": "a", "weight": 0.5}]}),
     ("mistral", {"messages": [{"role": "assistant", "content": "a"}, {"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}]}),
+    ("mistral", {"messages": [{"role": "assistant", "content": "a"}]}),
+    ("mistral", {"messages": [USER, {"role": "assistant", "tool_calls": [{"id": "call_1", "function": {"name": "f", "arguments": "{}"}}]}]}),
+    ("mistral+v3", {"messages": [USER, {"role": "assistant", "content": ""}]}),
 ]

@@ -41,7 +41,23 @@ const JOBS: &[Job] = &[
     },
     Job::pairs("best-vs-worst, random order", Kind::Candidates, "best-vs-worst"),
     Job::pairs("best-vs-worst, grouped", Kind::Grouped, "best-vs-worst"),
+    Job {
+        options: &[
+            "--to",
+            "trl-preference",
+            "--threads",
+            "1",
+            "--strategy",
+            "best-vs-worst",
+            "--grouped",
+        ],
+        ..Job::pairs("best-vs-worst, `--grouped`", Kind::Grouped, "best-vs-worst")
+    },
     Job::pairs("exhaustive, random order", Kind::Candidates, "exhaustive"),
+    Job {
+        options: &["--to", "trl-preference", "--threads", "1", "--grouped"],
+        ..Job::pairs("exhaustive, `--grouped`", Kind::Grouped, "exhaustive")
+    },
     Job {
         against: Some("openai"),
         ..Job::convert("openai, two threads", &["--to", "openai", "--threads", "2"])

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use tracemill::formats::{FormatSpec, ReasoningMode};
 use tracemill::io::{MemoryBudget, RecordLimit};
 use tracemill::pairs::{Completion, PromptMode, Strategy};
-use tracemill::{AllowedLosses, GroupBy};
+use tracemill::{AllowedLosses, GroupBy, LabelBy};
+
+use crate::choose::ChooseArgs;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -104,6 +106,9 @@ Examples:
   # Trials of one task, whose conversations part on the way
   tracemill pairs results.json --to trl-preference --prompt task --allow-loss prompt-differs -o pairs.jsonl
 
+  # Ranked lists, from a file in which the candidates of a prompt stand together
+  tracemill pairs candidates.jsonl --to nemo-rl --ranked --grouped -o ranked.jsonl
+
   # At most 3 a group, 10,000 in all, none twice
   tracemill pairs runs.jsonl --to trl-preference --max-pairs-per-group 3 --max-pairs 10000 --seed 7 --dedup-pairs -o pairs.jsonl";
 
@@ -172,6 +177,9 @@ pub(crate) struct JobArgs {
     pub(crate) traces: TraceArgs,
 
     #[command(flatten)]
+    pub(crate) choose: ChooseArgs,
+
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 
     #[command(flatten)]
@@ -216,17 +224,25 @@ pub(crate) struct PairingArgs {
     #[arg(long, value_name = "N")]
     pub(crate) max_pairs: Option<usize>,
 
-    /// Seed of all that is drawn
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
-
     /// Leave out pairs that say what an earlier one said
     #[arg(long)]
     pub(crate) dedup_pairs: bool,
 
-    /// Memory for the index of candidates; beyond it a temporary file is used
-    #[arg(long, value_name = "SIZE", default_value_t)]
-    pub(crate) memory: MemoryBudget,
+    /// Promise that candidates come group by group: the input is read once, and one group is held at a time
+    #[arg(long)]
+    pub(crate) grouped: bool,
+
+    /// In place of pairs: one ranked list for each prompt of a group, best first
+    #[arg(long, conflicts_with_all = ["label_by", "strategy"])]
+    pub(crate) ranked: bool,
+
+    /// In place of pairs: a labelled example of each candidate, good if it is the best of its prompt, or above the mean
+    #[arg(long, value_name = "best|mean", conflicts_with = "strategy")]
+    pub(crate) label_by: Option<LabelBy>,
+
+    /// Reward of each trajectory that `nat-trajectory` writes
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) reward: Option<RewardArg>,
 
     /// Most candidates a group may have
     #[arg(long, value_name = "N", default_value_t = 100_000)]
@@ -264,6 +280,14 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) prompts: Option<PathBuf>,
 
+    /// Frozen dataset whose runs are wanted, by id or name
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) dataset: Option<String>,
+
+    /// Part of the dataset, such as train
+    #[arg(long, value_name = "NAME", requires = "dataset")]
+    pub(crate) part: Option<String>,
+
     /// Longest record that is read
     #[arg(long, value_name = "SIZE", default_value_t)]
     pub(crate) max_record: RecordLimit,
@@ -296,6 +320,14 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) tools: Option<PathBuf>,
 
+    /// Scores by id, to join to traces: a JSON object, rows, a list of ids that passed, or a report of SWE-bench
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) scores: Option<PathBuf>,
+
+    /// Model of traces that name none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+
     /// Group traces by the value at this JSON pointer, such as /metadata/task
     #[arg(long, value_name = "POINTER")]
     pub(crate) group_by: Option<GroupBy>,
@@ -304,7 +336,7 @@ pub(crate) struct TraceArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// File to write; `-` is standard output; `.gz` and `.zst` are written by suffix
+    /// File to write, or with --split the folder; `-` is standard output; `.gz` and `.zst` are written by suffix
     #[arg(short, long, value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) output: PathBuf,
 
@@ -348,6 +380,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
 
+    /// Memory for the index of what is compared or put together; beyond it a temporary file is used
+    #[arg(long, value_name = "SIZE", default_value_t)]
+    pub(crate) memory: MemoryBudget,
+
     /// Show progress: auto is on a terminal only
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: When,
@@ -369,6 +405,14 @@ pub(crate) struct ListArgs {
     /// Print Markdown, as in the documentation
     #[arg(long, conflicts_with = "json", hide = true)]
     pub(crate) markdown: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RewardArg {
+    /// By how much the chosen side is better
+    ScoreDiff,
+    /// The score of the chosen side
+    ChosenScore,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

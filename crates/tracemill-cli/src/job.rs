@@ -4,16 +4,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tracemill::formats::{Companion, EncodeOptions, MetadataMode};
-use tracemill::io::{Cancel, Digest, Input, Output, Overwrite, Target, Threads};
+use tracemill::io::{Cancel, Digest, Input, Output, OutputFolder, Overwrite, Target, Threads};
 use tracemill::model::json::Cursor;
 use tracemill::model::{Limits, Tool};
 use tracemill::pairs::ScoreSelection;
 use tracemill::sources::{Prompts, SourceOptions};
 use tracemill::{
-    AllowedLosses, Chains, Error, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt, WhenEmpty, sources,
+    AllowedLosses, Chains, Error, JoinedScores, Ledger, Mill, MillBuilder, OnError, Run, SystemPrompt,
+    WhenEmpty, sources,
 };
 
 use crate::args::{ChainsArg, ErrorArgs, InputArgs, JobArgs, OnErrorArg, OutputArgs, TraceArgs};
+use crate::choose;
 use crate::failure::{Failure, REJECTED};
 use crate::progress::Bar;
 use crate::summary;
@@ -35,7 +37,10 @@ pub(crate) fn run(command: &str, mill: &Mill, args: &JobArgs, own: Options) -> R
     } else {
         Digest::None
     };
-    let mut run = Run::new(inputs, output(&args.output.output, overwrite, digest)?);
+    let mut run = match &args.choose.split {
+        Some(shares) => Run::into_folder(inputs, folder(&args.output, overwrite)?, shares, digest)?,
+        None => Run::new(inputs, output(&args.output.output, overwrite, digest)?),
+    };
     if let Some(rejects) = &args.errors.rejects {
         run = run.with_rejects(output(rejects, overwrite, Digest::None)?);
     }
@@ -136,9 +141,11 @@ pub(crate) fn builder(args: &JobArgs) -> Result<MillBuilder, Failure> {
                 .with_reasoning(args.reasoning)
                 .with_metadata(metadata),
         )
-        .threads(args.run.threads.map_or(Threads::default(), Threads::exactly));
+        .threads(args.run.threads.map_or(Threads::default(), Threads::exactly))
+        .memory(args.run.memory);
     apply_input(&mut builder, &args.input)?;
     apply_traces(&mut builder, &args.traces)?;
+    builder.curation(choose::curation(&args.choose)?);
     apply_errors(&mut builder, &args.errors);
     Ok(builder)
 }
@@ -169,6 +176,12 @@ fn source_options(args: &InputArgs) -> Result<SourceOptions, Failure> {
     for (field, key) in &args.field {
         options = options.with_field(field, key);
     }
+    if let Some(dataset) = &args.dataset {
+        options = options.with_dataset(dataset);
+    }
+    if let Some(part) = &args.part {
+        options = options.with_part(part);
+    }
     if let Some(path) = &args.prompts {
         let prompts = Prompts::from_json(&read("--prompts", path)?);
         let named = |error| Failure::Usage(format!("--prompts: {}: {error}", path.display()));
@@ -195,6 +208,14 @@ fn apply_traces(builder: &mut MillBuilder, args: &TraceArgs) -> Result<(), Failu
     }
     if let Some(path) = &args.tools {
         builder.tools(read_tools(path)?);
+    }
+    if let Some(path) = &args.scores {
+        let scores = JoinedScores::from_json(&read("--scores", path)?);
+        let named = |error| Failure::Usage(format!("--scores: {}: {error}", path.display()));
+        builder.scores(scores.map_err(named)?);
+    }
+    if let Some(model) = &args.model {
+        builder.model(model);
     }
     if let Some(pointer) = &args.group_by {
         builder.group_by(pointer.clone());
@@ -244,6 +265,20 @@ fn output(path: &Path, overwrite: Overwrite, digest: Digest) -> Result<Output, F
     Ok(Output::create(&Target::from_argument(path), overwrite, digest).map_err(Error::from)?)
 }
 
+fn folder(args: &OutputArgs, overwrite: Overwrite) -> Result<OutputFolder, Failure> {
+    if args.output == Path::new("-") {
+        return Err(Failure::Usage(
+            "`--split` writes a folder: name it with `-o DIR`".to_owned(),
+        ));
+    }
+    if args.companions {
+        return Err(Failure::Usage(
+            "`--companions` goes with one file, not with `--split`".to_owned(),
+        ));
+    }
+    Ok(OutputFolder::create(&args.output, overwrite).map_err(Error::from)?)
+}
+
 pub(crate) fn stop_on_signals(cancel: &Cancel) -> Result<(), Failure> {
     let cancel = cancel.clone();
     ctrlc::set_handler(move || cancel.cancel())
@@ -288,7 +323,9 @@ fn options(args: &JobArgs) -> Options {
         ("on-error", format!("{:?}", args.errors.on_error).to_lowercase()),
         ("allow-loss", allowed.codes().collect::<Vec<_>>().join(",")),
         ("allow-empty", args.errors.allow_empty.to_string()),
+        ("memory", args.run.memory.to_string()),
     ];
+    options.extend(choose::options(&args.choose));
     let mut given = |name, value: Option<String>| options.extend(value.map(|value| (name, value)));
     given("score", args.traces.score.clone());
     given("min-score", args.traces.min_score.map(|min| min.to_string()));
@@ -298,6 +335,13 @@ fn options(args: &JobArgs) -> Options {
         "tools",
         args.traces.tools.as_ref().map(|path| path.display().to_string()),
     );
+    given(
+        "scores",
+        args.traces.scores.as_ref().map(|path| path.display().to_string()),
+    );
+    given("model", args.traces.model.clone());
+    given("dataset", args.input.dataset.clone());
+    given("part", args.input.part.clone());
     given("group-by", args.traces.group_by.as_ref().map(ToString::to_string));
     options
 }

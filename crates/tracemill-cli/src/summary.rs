@@ -5,6 +5,7 @@ use tracemill::{Counts, Ledger};
 use crate::progress::bytes;
 
 /// Prints the account in one line, and a second where there is something to know.
+#[expect(clippy::cast_precision_loss, reason = "shares are shown with two decimals")]
 pub(crate) fn print(ledger: &Ledger) {
     let written: u64 = ledger.outputs.first().map_or(0, |output| output.bytes);
     let name = ledger.outputs.first().map_or("-", |output| output.path.as_str());
@@ -18,6 +19,15 @@ pub(crate) fn print(ledger: &Ledger) {
         if name == "-" { "standard output" } else { name }
     );
     let mut notes = Vec::new();
+    for side in ledger.outputs.iter().take(ledger.sides) {
+        let share = side.records as f64 / ledger.examples.max(1) as f64;
+        notes.push(format!(
+            "{} in {} ({:.2} %)",
+            side.records,
+            side.path,
+            share * 100.0
+        ));
+    }
     if ledger.groups.read > 0 {
         notes.push(format!(
             "{} of {} groups paired, {} of {} possible pairs written",

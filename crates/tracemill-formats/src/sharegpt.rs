@@ -301,16 +301,18 @@ impl<'r> Turns<'r> {
             .filter(|call| self.kept.contains(&call.message))
     }
 
-    /// The indices in `range` that belong to `side`.
+    /// The indices in `range`, a run of `side`, that belong to it. A run begins with one, and nearly always is one.
     fn of(&self, side: Side, range: &Range<usize>) -> impl Iterator<Item = usize> + use<'_, 'r> {
-        range.clone().filter(move |&index| self.side(index) == Some(side))
+        let first = range.start;
+        let belongs = move |&index: &usize| index == first || self.side(index) == Some(side);
+        range.clone().filter(belongs)
     }
 
     /// The run of turns of one side that begins at or after `from`.
     pub(crate) fn run(&self, from: usize) -> Option<Run> {
         let sides = |from: usize| (from..self.kept.end).filter_map(|index| Some((index, self.side(index)?)));
         let (start, side) = sides(from).next()?;
-        let end = sides(start).find(|(_, other)| *other != side);
+        let end = sides(start + 1).find(|(_, other)| *other != side);
         let end = end.map_or(self.kept.end, |(index, _)| index);
         Some(Run {
             side,

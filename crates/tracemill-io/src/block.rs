@@ -163,7 +163,7 @@ impl Block {
     pub fn records(&self) -> Records<'_> {
         Records {
             block: self,
-            text: std::str::from_utf8(self.bytes_from(0)).ok(),
+            text: simdutf8::basic::from_utf8(self.bytes_from(0)).ok(),
             next: 0,
             lines: None,
         }

@@ -80,6 +80,8 @@ enum Source {
     Spool {
         name: String,
         file: Arc<PositionalFile>,
+        /// Where the input begins in the file.
+        start: u64,
     },
 }
 
@@ -91,7 +93,7 @@ impl Gatherer {
 
     /// Whether records of this input can be read in any order where they are.
     pub fn can_read(input: &Input) -> bool {
-        input.is_rereadable() && !input.is_compressed()
+        input.stored().is_ok() && input.is_rereadable()
     }
 
     /// Adds an input, and gives its number; they are counted from 0.
@@ -107,9 +109,10 @@ impl Gatherer {
                 input: input.clone(),
                 bytes,
             },
-            Stored::Spool(file) => Source::Spool {
+            Stored::Spool(file, start) => Source::Spool {
                 name: input.name().to_owned(),
                 file,
+                start,
             },
             Stored::Path(path) => {
                 let metadata = fs::metadata(&path).map_err(|source| input.read_error(source))?;
@@ -136,7 +139,7 @@ impl Gatherer {
     pub fn add_spool(&mut self, spool: Spool) -> Result<usize, Error> {
         let (name, file) = spool.finish()?;
         let file = Arc::new(file);
-        Ok(self.push(Source::Spool { name, file }))
+        Ok(self.push(Source::Spool { name, file, start: 0 }))
     }
 
     fn push(&mut self, source: Source) -> usize {
@@ -180,8 +183,8 @@ impl Gatherer {
 impl Source {
     fn read(&self, byte: u64, into: &mut [u8], open: &AtomicUsize) -> Result<(), Error> {
         match self {
-            Source::Spool { name, file } => file
-                .read_exact_at(into, byte)
+            Source::Spool { name, file, start } => file
+                .read_exact_at(into, start + byte)
                 .map_err(|source| Error::reading(name, source)),
             Source::Bytes { input, bytes } => copy(bytes, byte, into).map_err(|e| failed(input, e)),
             Source::File {

@@ -7,6 +7,7 @@ mod patient;
 pub use expand::expand;
 pub(crate) use patient::GivenUp;
 
+use crate::archive::Packed;
 use crate::budget::TemporaryFiles;
 use crate::compression::{self, Compression};
 use crate::error::{Error, ErrorKind};
@@ -49,9 +50,12 @@ enum Content {
     Path(Arc<Path>),
     Bytes(Arc<[u8]>),
     Once(Arc<Once>),
+    /// A file in an archive.
+    Packed(Packed),
     /// A temporary copy, decompressed.
     Spool {
         file: Arc<PositionalFile>,
+        start: u64,
         len: u64,
     },
 }
@@ -60,7 +64,8 @@ enum Content {
 pub(crate) enum Stored {
     Path(Arc<Path>),
     Bytes(Arc<[u8]>),
-    Spool(Arc<PositionalFile>),
+    /// A temporary copy, from this byte of the file on.
+    Spool(Arc<PositionalFile>, u64),
 }
 
 impl Input {
@@ -84,6 +89,17 @@ impl Input {
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         let bytes: Vec<u8> = bytes.into();
         Input::new(name.into(), Content::Bytes(bytes.into()))
+    }
+
+    /// A part of a temporary file, under the name that messages give it.
+    pub(crate) fn spool(name: String, file: &Arc<PositionalFile>, start: u64, len: u64) -> Self {
+        let file = Arc::clone(file);
+        Input::new(name, Content::Spool { file, start, len })
+    }
+
+    /// A file in an archive, under the name that messages give it.
+    pub(crate) fn packed(name: String, packed: Packed) -> Self {
+        Input::new(name, Content::Packed(packed))
     }
 
     fn new(name: String, content: Content) -> Self {
@@ -137,6 +153,7 @@ impl Input {
                 .map(|metadata| metadata.len()),
             Content::Bytes(bytes) => Some(bytes.len() as u64),
             Content::Spool { len, .. } => Some(*len),
+            Content::Packed(packed) => Some(packed.compressed()),
             Content::Once(_) => None,
         }
     }
@@ -197,7 +214,8 @@ impl Input {
     ///
     /// As [`seekable`](Input::seekable).
     pub fn seekable_in(self, files: &TemporaryFiles) -> Result<Self, Error> {
-        if self.is_rereadable() && !self.is_compressed() {
+        let packed = matches!(self.content, Content::Packed(_));
+        if self.is_rereadable() && !self.is_compressed() && !packed {
             Ok(self)
         } else {
             self.copied(files)
@@ -221,6 +239,7 @@ impl Input {
         Ok(Input {
             content: Content::Spool {
                 file: Arc::new(file),
+                start: 0,
                 len,
             },
             ..self
@@ -231,7 +250,7 @@ impl Input {
     pub(crate) fn stored(&self) -> Result<Stored, Error> {
         match &self.content {
             Content::Path(path) if !self.is_compressed() => Ok(Stored::Path(Arc::clone(path))),
-            Content::Spool { file, .. } => Ok(Stored::Spool(Arc::clone(file))),
+            Content::Spool { file, start, .. } => Ok(Stored::Spool(Arc::clone(file), *start)),
             Content::Bytes(bytes) if !self.is_compressed() => Ok(Stored::Bytes(Arc::clone(bytes))),
             _ => {
                 let message = "cannot be read by byte ranges; save it uncompressed to a file and name that";
@@ -269,6 +288,35 @@ impl Input {
         }
     }
 
+    /// Whether nothing but blanks follows its first line: a document without line breaks, as machines write them.
+    ///
+    /// Reads the first line, however long it is, and no more than a little of what follows.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened or read.
+    pub fn is_one_line(&self) -> Result<bool, Error> {
+        let mut reader = self.stream(None)?;
+        let mut piece = vec![0; 256 * 1024];
+        let mut ended = false;
+        loop {
+            let read = match reader.read(&mut piece) {
+                Ok(0) => return Ok(true),
+                Ok(read) => read,
+                Err(source) if source.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(self.read_error(source)),
+            };
+            let mut rest = &piece[..read];
+            if !ended && let Some(end) = memchr::memchr(b'\n', rest) {
+                ended = true;
+                rest = &rest[end..];
+            }
+            if ended && rest.iter().any(|byte| !byte.is_ascii_whitespace()) {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Opens it for reading from the start, decompressing by suffix.
     ///
     /// # Errors
@@ -286,7 +334,10 @@ impl Input {
                 Box::new(file)
             }
             Content::Bytes(bytes) => Box::new(io::Cursor::new(Arc::clone(bytes))),
-            Content::Spool { file, .. } => Box::new(PositionalReader::new(Arc::clone(file))),
+            Content::Spool { file, start, len } => {
+                Box::new(PositionalReader::new(Arc::clone(file), *start).take(*len))
+            }
+            Content::Packed(packed) => packed.open(&self.name)?,
             Content::Once(once) => return once.open(self),
         };
         self.decode(raw, meter)
@@ -302,7 +353,7 @@ impl Input {
     }
 
     fn compression(&self) -> Option<Compression> {
-        if let Content::Spool { .. } = self.content {
+        if let Content::Spool { .. } | Content::Packed(_) = self.content {
             return None;
         }
         Compression::of(Path::new(&*self.name))
@@ -310,6 +361,10 @@ impl Input {
 
     /// Adds the name to what failed while a stream of this input was read.
     pub(crate) fn read_error(&self, source: io::Error) -> Error {
+        if let Content::Packed(_) = self.content {
+            let message = format!("damaged archive: {source}");
+            return Error::new(ErrorKind::Decompress, message).in_file(&self.name);
+        }
         compression::read_error(self.compression(), &self.name, source)
     }
 }
@@ -321,6 +376,7 @@ impl fmt::Debug for Input {
             Content::Bytes(_) => "bytes",
             Content::Once(_) => "reader",
             Content::Spool { .. } => "spool",
+            Content::Packed(_) => "packed",
         };
         f.debug_struct("Input")
             .field("name", &self.name)

@@ -4,7 +4,7 @@
 //! # What it is
 //!
 //! - [`Input`]: a file, standard input or bytes in memory, decompressed by suffix (`.gz`, `.zst`); [`expand`] finds the
-//!   inputs in folders.
+//!   inputs in folders, and an [`Archive`] has its files as inputs.
 //! - [`BlockReader`]: divides inputs into records, by lines, by the elements of one JSON array, or one record a file
 //!   ([`Framing`](tracemill_model::Framing)), and fills [`Block`]s with them. Each [`Record`] knows its place. Memory is
 //!   bounded by the block size and the longest record, whatever the size of the input.
@@ -77,6 +77,7 @@
 
 #![forbid(unsafe_code)]
 
+mod archive;
 mod block;
 mod budget;
 mod compression;
@@ -93,6 +94,7 @@ mod positional;
 mod reader;
 mod spool;
 
+pub use archive::Archive;
 pub use block::{Block, Record, RecordError, Records};
 pub use budget::{MemoryBudget, TemporaryFiles};
 pub use error::{Error, ErrorKind};

@@ -60,7 +60,7 @@ impl PositionalFile {
     }
 }
 
-/// Reads such a file from its beginning, whoever else reads it.
+/// Reads such a file from some byte on, whoever else reads it.
 #[derive(Debug)]
 pub(crate) struct PositionalReader {
     file: Arc<PositionalFile>,
@@ -68,8 +68,8 @@ pub(crate) struct PositionalReader {
 }
 
 impl PositionalReader {
-    pub(crate) fn new(file: Arc<PositionalFile>) -> Self {
-        PositionalReader { file, next: 0 }
+    pub(crate) fn new(file: Arc<PositionalFile>, start: u64) -> Self {
+        PositionalReader { file, next: start }
     }
 }
 

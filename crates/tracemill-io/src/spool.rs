@@ -2,10 +2,13 @@
 
 use crate::budget::TemporaryFiles;
 use crate::error::Error;
+use crate::input::Input;
 use crate::positional::PositionalFile;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// A temporary file to which records are appended, one behind the other.
 ///
@@ -69,6 +72,41 @@ impl Spool {
     /// The bytes in it.
     pub fn byte_len(&self) -> u64 {
         self.len
+    }
+
+    /// Ends writing; gives inputs that hold a part of it each, under the names that messages give them.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use tracemill_io::{Spool, TemporaryFiles};
+    ///
+    /// let mut spool = Spool::create(&TemporaryFiles::new())?;
+    /// spool.append(b"{}\n[]\n")?;
+    /// let inputs = spool.into_inputs([("a", 0..3), ("b", 3..6)])?;
+    /// let mut text = String::new();
+    /// inputs[1].open()?.read_to_string(&mut text)?;
+    /// assert_eq!((inputs[1].name(), text.as_str()), ("b", "[]\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the last of it cannot be written.
+    pub fn into_inputs<N: Into<String>>(
+        self,
+        parts: impl IntoIterator<Item = (N, Range<u64>)>,
+    ) -> Result<Vec<Input>, Error> {
+        let (_, file) = self.finish()?;
+        let file = Arc::new(file);
+        let input = |(name, part): (N, Range<u64>)| {
+            Input::spool(
+                name.into(),
+                &file,
+                part.start,
+                part.end.saturating_sub(part.start),
+            )
+        };
+        Ok(parts.into_iter().map(input).collect())
     }
 
     /// Ends writing; gives the name for messages and the file.

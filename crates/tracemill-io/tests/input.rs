@@ -218,3 +218,18 @@ fn links_in_folders_are_followed_but_not_in_circles() {
     let error = expand(&[&d], is_jsonl).expect_err("a wanted file is not there");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
+
+#[test]
+fn a_document_on_one_line_is_told_from_lines() {
+    let long = "x".repeat(600 * 1024);
+    for (text, one) in [
+        (String::new(), true),
+        (format!("{{\"a\":\"{long}\"}}"), true),
+        (format!("{{\"a\":\"{long}\"}}\r\n \n\n"), true),
+        (format!("{{\"a\":\"{long}\"}}\n{{}}"), false),
+        (format!("{{}}\n{}{{}}", " \n".repeat(400 * 1024)), false),
+    ] {
+        let input = tracemill_io::Input::bytes("a.json", text);
+        assert_eq!(input.is_one_line().unwrap(), one);
+    }
+}

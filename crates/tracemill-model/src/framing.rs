@@ -22,6 +22,8 @@ pub enum Framing {
     Elements(Elements),
     /// The whole input is one record.
     Document,
+    /// Each of some files in an archive is one record.
+    Members(Members),
 }
 
 impl fmt::Display for Framing {
@@ -31,6 +33,7 @@ impl fmt::Display for Framing {
             Framing::Elements(elements) if elements.pointer().is_empty() => f.write_str("elements"),
             Framing::Elements(elements) => write!(f, "elements of {}", elements.pointer()),
             Framing::Document => f.write_str("document"),
+            Framing::Members(members) => write!(f, "members {}", members.pattern()),
         }
     }
 }
@@ -66,6 +69,72 @@ impl Elements {
     /// The JSON pointers of the header values, in the order they were added.
     pub fn headers(&self) -> &[String] {
         &self.headers
+    }
+}
+
+/// Which files of an archive are records, and which values in another file every record needs.
+///
+/// ```
+/// use tracemill_model::Members;
+/// let members = Members::matching("samples/*.json");
+/// assert!(members.takes("samples/1_epoch_1.json"));
+/// assert!(!members.takes("header.json") && !members.takes("samples/a/b.json"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Members {
+    pattern: String,
+    header_files: Vec<String>,
+    headers: Vec<String>,
+}
+
+impl Members {
+    /// The files whose names match a pattern, in which one `*` may stand for anything but a `/`.
+    pub fn matching(pattern: impl Into<String>) -> Self {
+        Members {
+            pattern: pattern.into(),
+            header_files: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Names a file that holds the header values; of several the first one that is there is taken.
+    #[must_use]
+    pub fn with_header_file(mut self, name: impl Into<String>) -> Self {
+        self.header_files.push(name.into());
+        self
+    }
+
+    /// Adds the pointer of a value, in the file with the headers, that the source wants before the first record.
+    #[must_use]
+    pub fn with_header(mut self, pointer: impl Into<String>) -> Self {
+        self.headers.push(pointer.into());
+        self
+    }
+
+    /// The pattern.
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// The names of the files that may hold header values, the first choice first.
+    pub fn header_files(&self) -> &[String] {
+        &self.header_files
+    }
+
+    /// The JSON pointers of the header values, in the order they were added.
+    pub fn headers(&self) -> &[String] {
+        &self.headers
+    }
+
+    /// Whether the file of this name is a record.
+    pub fn takes(&self, name: &str) -> bool {
+        let Some((before, behind)) = self.pattern.split_once('*') else {
+            return name == self.pattern;
+        };
+        let inside = name
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(behind));
+        inside.is_some_and(|inside| !inside.is_empty() && !inside.contains('/'))
     }
 }
 

@@ -51,7 +51,7 @@
 //! assert_eq!(again, text.as_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod call;
 mod content;
@@ -78,7 +78,7 @@ pub use example::{
     Conversation, Example, Labelled, Preference, Ranked, Shape, Side, Span, Target, Turns, first_assistant,
 };
 pub use fields::Fields;
-pub use framing::{Elements, Framing, Locator};
+pub use framing::{Elements, Framing, Locator, Members};
 pub use group::{Group, GroupKind, Key};
 pub use json::{JsonString, JsonWriter, RawJson, Text};
 pub use limits::Limits;

@@ -145,7 +145,12 @@ impl<'a> Trace<'a> {
     /// # Errors
     /// If it is no list, is longer than the limit, or a message is malformed.
     pub fn read_messages(&mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        /// Room for most conversations: messages are large, and moving them as the list grows is dear.
+        const ROOM: usize = 12;
         let limit = cursor.limits().messages();
+        if self.messages.capacity() == 0 && cursor.peek()? == Kind::Array {
+            self.messages.reserve(ROOM.min(limit));
+        }
         cursor.array(|cursor, _| {
             if self.messages.len() >= limit {
                 let message = format!("more than {limit} messages in one trace");

@@ -308,12 +308,57 @@ impl<'s> GroupPairs<'s> {
         self.scratch.sink.refused
     }
 
+    /// The prompt classes, by the number of the class: the candidates of each that have a score and a completion, best
+    /// first.
+    ///
+    /// For examples that take a whole group: ranked lists, and labels that compare.
+    ///
+    /// ```
+    /// use tracemill_pairs::{Candidate, Group, PairOptions, PairScratch, ScoreValue};
+    ///
+    /// let candidates = [0.1, 0.9, 0.5].map(|score| Candidate::new(ScoreValue::new(score).ok()));
+    /// let mut scratch = PairScratch::new();
+    /// let paired = PairOptions::default().pair_group(Group::new(&candidates), &mut scratch)?;
+    /// let ranked: Vec<Vec<_>> = paired
+    ///     .classes()
+    ///     .map(|class| class.candidates().map(|(index, score)| (index, score.get())).collect())
+    ///     .collect();
+    /// assert_eq!(ranked, [[(1, 0.9), (2, 0.5), (0, 0.1)]]);
+    /// # Ok::<(), tracemill_pairs::PairError>(())
+    /// ```
+    pub fn classes(&self) -> impl Iterator<Item = RankedClass<'s>> + use<'s> {
+        let field = &self.scratch.field;
+        field.classes().map(|class| RankedClass {
+            entries: &field.entries,
+            members: field.members.get(class).unwrap_or_default(),
+        })
+    }
+
     /// Whether two candidates with a completion have different scores, whatever their prompts.
     ///
     /// When nothing pairs, this tells groups of equal scores from groups that share no prompt.
     pub fn has_different_scores(&self) -> bool {
         let entries = &self.scratch.field.entries;
         entries.first().map(|entry| entry.score) != entries.last().map(|entry| entry.score)
+    }
+}
+
+/// The candidates of one prompt class that can pair, best first.
+#[derive(Clone, Copy, Debug)]
+pub struct RankedClass<'s> {
+    entries: &'s [Entry],
+    members: &'s [u32],
+}
+
+impl<'s> RankedClass<'s> {
+    /// The position of each candidate in the group as it was given, and its score. Equal scores stand in the order of
+    /// their trials, then of the input.
+    pub fn candidates(&self) -> impl ExactSizeIterator<Item = (usize, ScoreValue)> + use<'s> {
+        let RankedClass { entries, members } = *self;
+        members.iter().map(|&member| {
+            let entry = &entries[member as usize];
+            (entry.index as usize, entry.score)
+        })
     }
 }
 

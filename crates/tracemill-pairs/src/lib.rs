@@ -148,7 +148,7 @@ pub use candidate::{Candidate, CompletionFact, Group, SameCompletion};
 pub use choices::Choices;
 pub use counts::{CandidateCounts, PairCounts};
 pub use error::PairError;
-pub use group::{GroupPairs, PairScratch, ScoredPair};
+pub use group::{GroupPairs, PairScratch, RankedClass, ScoredPair};
 pub use options::{PairBuilder, PairOptions};
 pub use prompt::{
     CandidateFacts, Completion, PromptClasses, PromptMode, PromptScratch, SeenPairs, Split, TracePair,

@@ -52,6 +52,33 @@ impl PairOptions {
     pub fn builder() -> PairBuilder {
         PairBuilder::default()
     }
+
+    /// The strategy, if it is one with a name.
+    pub fn strategy(&self) -> Option<Strategy> {
+        match self.selector {
+            Selector::Named(strategy) => Some(strategy),
+            Selector::Custom(_) => None,
+        }
+    }
+
+    /// Whether every pair is taken that strictness allows: exhaustive, without thresholds and without a maximum.
+    ///
+    /// ```
+    /// use tracemill_pairs::PairOptions;
+    /// assert!(PairOptions::default().takes_all_pairs());
+    /// assert!(!PairOptions::builder().max_pairs_per_group(3).build()?.takes_all_pairs());
+    /// # Ok::<(), tracemill_pairs::PairError>(())
+    /// ```
+    pub fn takes_all_pairs(&self) -> bool {
+        let Thresholds {
+            min_diff,
+            min_chosen,
+            max_rejected,
+        } = self.thresholds;
+        self.strategy() == Some(Strategy::Exhaustive)
+            && self.max_per_group.is_none()
+            && [min_diff, min_chosen, max_rejected].iter().all(Option::is_none)
+    }
 }
 
 /// Collects [`PairOptions`].

@@ -9,7 +9,7 @@ use tracemill_model::{
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::options::{SourceOption, SourceOptions};
-use crate::parts::{Span, ordinal, path_key, read_prompt, read_response, read_score, refuse_messages, step};
+use crate::parts::{ordinal, path_key, read_prompt, read_response, read_score, refuse_messages};
 use crate::record::raw;
 use crate::registry::{JSON, Note, SourceInfo};
 use crate::source::{Batch, Context, Source};
@@ -55,7 +55,7 @@ const NO_PROMPT: &str = "no-prompt";
 #[derive(Clone, Debug)]
 struct Candidates {
     /// The keys of the fields, in the order of [`Field`].
-    keys: [String; 6],
+    keys: [Text<'static>; 6],
 }
 
 /// What a candidate has.
@@ -83,17 +83,21 @@ impl Field {
 impl Candidates {
     fn new(options: &SourceOptions) -> Self {
         Candidates {
-            keys: Field::ALL.map(|(_, field, usual)| options.key_of(field, usual)),
+            keys: Field::ALL.map(|(_, field, usual)| Text::new(options.key_of(field, usual))),
         }
     }
 
-    fn key(&self, field: Field) -> &str {
+    fn key(&self, field: Field) -> &Text<'static> {
         &self.keys[field as usize]
     }
 
-    fn field(&self, key: &Text<'_>) -> Option<Field> {
-        let key = key.decode();
-        let number = self.keys.iter().position(|known| *known == *key)?;
+    /// Which field a key names; `expected` is looked at first, as most files have their fields in one order.
+    fn field(&self, key: &Text<'_>, expected: usize) -> Option<Field> {
+        let is_key = |number: usize| self.keys[number].body() == key.body();
+        if expected < self.keys.len() && is_key(expected) {
+            return Some(Field::ALL[expected].0);
+        }
+        let number = (0..self.keys.len()).find(|&number| is_key(number))?;
         Some(Field::ALL[number].0)
     }
 }
@@ -112,7 +116,12 @@ impl Source for Candidates {
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {
-        let pointer = |field| format!("/{}", self.key(field).replace('~', "~0").replace('/', "~1"));
+        let pointer = |field| {
+            format!(
+                "/{}",
+                self.key(field).decode().replace('~', "~0").replace('/', "~1")
+            )
+        };
         let [example, prompt, response] = [Field::Example, Field::Prompt, Field::Response].map(pointer);
         let is_prompt = matches!(head.kind(&prompt)?, Kind::String | Kind::Array | Kind::Null);
         let found = is_prompt && head.has(&response) && head.has(&example) && !head.has("/messages");
@@ -150,8 +159,11 @@ impl Candidates {
     fn read<'a>(&self, record: &'a str, cursor: &mut Cursor<'a>) -> Result<Candidate<'a>, DecodeError> {
         let mut candidate = Candidate::default();
         let mut seen = [false; Field::ALL.len()];
+        let mut expected = 0;
         cursor.object(|cursor, key| {
-            let Some(field) = self.field(key) else {
+            let field = self.field(key, expected);
+            expected = field.map_or(0, |field| field as usize + 1);
+            let Some(field) = field else {
                 return candidate.own.read_field(cursor, key);
             };
             if std::mem::replace(&mut seen[field as usize], true) {
@@ -184,11 +196,11 @@ impl Candidates {
             score,
         } = candidate;
         refuse_messages(&trace, "a prompt and a response")?;
-        trace.messages_mut().extend(prompt);
+        *trace.messages_mut() = prompt;
         trace.messages_mut().extend(response);
         if let Some(score) = score {
             let key = self.key(Field::Score);
-            let name = (key != "score").then(|| Text::new(key.to_owned()));
+            let name = (key.body() != "score").then(|| key.clone());
             trace.push_score(Score::new(name, score));
         }
         self.identify(&mut trace, [example, turn, index], limits)?;
@@ -203,12 +215,7 @@ impl Candidates {
         limits: Limits,
     ) -> Result<(), DecodeError> {
         if trace.id().is_none() && example.is_some() {
-            let steps: Vec<_> = [&example, &turn, &index]
-                .into_iter()
-                .flatten()
-                .map(step)
-                .collect();
-            trace.set_id(path_key(&steps));
+            trace.set_id(path_key([&example, &turn, &index].into_iter().flatten()));
         }
         match index.as_ref().and_then(ordinal) {
             Some(trial) if trace.trial().is_none() => drop(trace.set_trial(trial)),
@@ -229,8 +236,7 @@ impl Candidates {
     /// Keeps a field that did not become a part of the trace.
     fn keep<'a>(&self, trace: &mut Trace<'a>, field: Field, value: Option<RawJson<'a>>) {
         if let Some(value) = value {
-            let key = Text::new(self.key(field).to_owned());
-            trace.extra_mut().insert(key, value);
+            trace.extra_mut().insert(self.key(field).clone(), value);
         }
     }
 }
@@ -268,7 +274,7 @@ impl<'a> Candidate<'a> {
             Field::Turn => self.turn = given(cursor.raw()?),
             Field::Index => self.index = given(cursor.raw()?),
             Field::Prompt => self.prompt = read_prompt(cursor)?,
-            Field::Response => self.response = read_response(Span::skip(record, cursor)?)?,
+            Field::Response => self.response = read_response(record, cursor)?,
             Field::Score => self.score = Some(read_score(cursor)?),
         }
         Ok(())

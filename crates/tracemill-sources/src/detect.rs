@@ -200,7 +200,22 @@ pub fn detect_with(head: &Head, options: &SourceOptions) -> Detection {
 /// assert_eq!(framing(b"messages:\n"), None);
 /// ```
 pub fn framing_for(source: &dyn Source, head: &Head) -> Option<Framing> {
-    source.framings().into_iter().find(|framing| fits(framing, head))
+    let framings = source.framings();
+    let seen = framings.iter().find(|framing| is_seen(framing, head));
+    let found = seen.or_else(|| framings.iter().find(|framing| fits(framing, head)));
+    found.cloned()
+}
+
+/// Whether the array of the records is there to be seen: then it goes before one that may be further on.
+fn is_seen(framing: &Framing, head: &Head) -> bool {
+    match framing {
+        Framing::Elements(elements) if !elements.pointer().is_empty() => {
+            one_object(head)
+                && head.shape() == HeadShape::Document
+                && head.kind(elements.pointer()) == Some(Kind::Array)
+        }
+        _ => false,
+    }
 }
 
 fn fits(framing: &Framing, head: &Head) -> bool {
@@ -209,6 +224,8 @@ fn fits(framing: &Framing, head: &Head) -> bool {
         Framing::Elements(elements) if elements.pointer().is_empty() => head.shape() == HeadShape::Array,
         Framing::Elements(elements) => one_object(head) && may_hold(head, elements.pointer()),
         Framing::Document => one_object(head) || head.shape() == HeadShape::Array,
+        // Whether there are records in it or not: an archive that a source knows is one of its own.
+        Framing::Members(_) => head.shape() == HeadShape::Archive,
         _ => false,
     }
 }

@@ -14,6 +14,9 @@
 //! [`sources`] is the list of dialects, each with its documentation ([`SourceInfo`]). Others implement [`Source`].
 //! [`SourceOptions`] says of a file what its source cannot know, such as the names of its fields.
 //!
+//! Sources whose traces are spread over several records, such as the lines of a session, divide each record into
+//! [`Pieces`] and put together those with the same key ([`Source::assembles`]).
+//!
 //! Some logs repeat the conversation so far in every record. [`ChainKeys`] and [`ChainIndex`] find the records that a
 //! later one contains.
 //!
@@ -66,29 +69,59 @@
 //! [`Trace::read_field`]: tracemill_model::Trace::read_field
 #![forbid(unsafe_code)]
 
+mod alpaca;
+mod alpaca_eval;
+mod anthropic;
+mod arena_hard;
+mod atif;
+mod bfcl;
+mod blocks;
 mod candidates;
 mod chain;
 mod completions;
 mod detect;
+mod exchange;
+mod gemini;
+mod gemini_contents;
+mod genai;
 mod head;
+mod inspect;
+mod kiln;
+mod llamafactory;
+mod mini_swe_agent;
+mod mt_bench;
 mod nat;
 mod openai_chat;
+mod openhands;
+mod openinference;
 mod options;
+mod otel_genai;
 mod parts;
+mod pieces;
 mod preference;
+mod prompt_completion;
 mod prompts;
 mod record;
 mod registry;
+mod sharegpt;
 mod source;
+mod spans;
+mod swe_agent;
 mod swink;
+mod tau2_bench;
 mod tau_bench;
+mod terminal_bench;
+mod toolbench;
 mod tracemill;
 mod turns;
+mod walk;
+mod who_and_when;
 
 pub use chain::{ChainIndex, ChainKeys, Superseded};
 pub use detect::{Detection, Evidence, Seen, detect, detect_with, framing_for};
 pub use head::{Head, HeadShape};
 pub use options::{OptionError, SourceOption, SourceOptions};
+pub use pieces::{Piece, PieceError, PieceKey, Pieces};
 pub use prompts::Prompts;
 pub use registry::{Note, Skip, SourceInfo, source, sources};
 pub use source::{Batch, Context, Source};

@@ -24,6 +24,8 @@ pub struct SourceOptions {
     steps: Vec<String>,
     fields: Vec<(String, String)>,
     prompts: Option<Arc<Prompts>>,
+    dataset: Option<String>,
+    part: Option<String>,
 }
 
 impl SourceOptions {
@@ -60,6 +62,30 @@ impl SourceOptions {
     pub fn with_prompts(mut self, prompts: Prompts) -> Self {
         self.prompts = Some(Arc::new(prompts));
         self
+    }
+
+    /// Only the runs in this frozen dataset are wanted (option `dataset`).
+    #[must_use]
+    pub fn with_dataset(mut self, name: impl Into<String>) -> Self {
+        self.dataset = Some(name.into());
+        self
+    }
+
+    /// Only this part of the dataset is wanted (option `part`).
+    #[must_use]
+    pub fn with_part(mut self, name: impl Into<String>) -> Self {
+        self.part = Some(name.into());
+        self
+    }
+
+    /// The dataset, if one was named.
+    pub fn dataset(&self) -> Option<&str> {
+        self.dataset.as_deref()
+    }
+
+    /// The part of the dataset, if one was named.
+    pub fn part(&self) -> Option<&str> {
+        self.part.as_deref()
     }
 
     /// The key of the steps, if it was named.
@@ -100,6 +126,8 @@ impl SourceOptions {
         given.extend((!self.steps.is_empty()).then(|| STEP.to_owned()));
         given.extend(self.fields.iter().map(|(name, _)| format!("{FIELD}{name}")));
         given.extend(self.prompts.is_some().then(|| PROMPTS.to_owned()));
+        given.extend(self.dataset.is_some().then(|| DATASET.to_owned()));
+        given.extend(self.part.is_some().then(|| PART.to_owned()));
         given
     }
 }
@@ -110,6 +138,10 @@ pub(crate) const STEPS_KEY: &str = "steps-key";
 pub(crate) const STEP: &str = "step";
 /// The name of the option for prompts from elsewhere.
 pub(crate) const PROMPTS: &str = "prompts";
+/// The name of the option for a frozen dataset.
+pub(crate) const DATASET: &str = "dataset";
+/// The name of the option for a part of it.
+pub(crate) const PART: &str = "part";
 /// How the names of fields begin among those of options.
 pub(crate) const FIELD: &str = "field.";
 
@@ -117,7 +149,7 @@ pub(crate) const FIELD: &str = "field.";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceOption {
-    /// `steps-key`, `step`, `prompts`, or `field.` and the name of a field.
+    /// `steps-key`, `step`, `prompts`, `dataset`, `part`, or `field.` and the name of a field.
     pub name: &'static str,
     /// What holds when it is not given.
     pub usual: &'static str,

@@ -120,14 +120,31 @@ fn below(error: DecodeError, path: &str) -> DecodeError {
 pub(crate) fn read_prompt<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
     match cursor.peek()? {
         Kind::Null => cursor.skip().map(|()| Vec::new()),
-        Kind::String => Ok(vec![said(Role::User, cursor.text()?)]),
+        Kind::String => {
+            // Room for the answer, which will follow.
+            let mut prompt = Vec::with_capacity(2);
+            prompt.push(said(Role::User, cursor.text()?));
+            Ok(prompt)
+        }
         Kind::Array => read_messages(cursor),
         _ => Err(cursor.expected("a prompt: a string or a list of messages")),
     }
 }
 
-/// Reads what a model answered: text, nothing, content of any kind, a message, or messages.
-pub(crate) fn read_response(span: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
+/// Reads what a model answered, which is the next value of `cursor`: text, nothing, content of any kind, a message, or
+/// messages.
+pub(crate) fn read_response<'a>(
+    record: &'a str,
+    cursor: &mut Cursor<'a>,
+) -> Result<Vec<Message<'a>>, DecodeError> {
+    match cursor.peek()? {
+        Kind::Array | Kind::Object => response_in(Span::skip(record, cursor)?),
+        _ => Ok(vec![answer(read_content(cursor)?)]),
+    }
+}
+
+/// Reads what a model answered out of a value that was passed over.
+pub(crate) fn response_in(span: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
     let is_list = span.kind() == Kind::Array && span.first().is_some_and(|first| first.has("role"));
     if is_list {
         span.read(read_messages)
@@ -224,8 +241,23 @@ pub(crate) fn hash_group(bytes: &[u8]) -> Group<'static> {
     Group::new(Key::new(key.into()), GroupKind::Prompt)
 }
 
-/// An identity out of several: `example/turn/index`.
-pub(crate) fn path_key(steps: &[String]) -> Key<'static> {
+/// An identity out of several: `example/turn/index`, of strings without their quotes.
+pub(crate) fn path_key<'v>(values: impl IntoIterator<Item = &'v RawJson<'v>>) -> Key<'static> {
+    let mut path = String::with_capacity(64);
+    for (index, value) in values.into_iter().enumerate() {
+        if index > 0 {
+            path.push('/');
+        }
+        match value.as_text() {
+            Some(text) => text.decode_into(&mut path),
+            None => path.push_str(value.as_str()),
+        }
+    }
+    Key::new(Text::new(path).into())
+}
+
+/// An identity out of steps that are text already.
+pub(crate) fn joined_key(steps: &[String]) -> Key<'static> {
     Key::new(Text::new(steps.join("/")).into())
 }
 

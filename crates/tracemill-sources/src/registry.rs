@@ -4,7 +4,12 @@ use std::fmt;
 
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
-use crate::{candidates, completions, nat, openai_chat, preference, swink, tau_bench, tracemill};
+use crate::{
+    alpaca, alpaca_eval, anthropic, arena_hard, atif, bfcl, candidates, completions, gemini, inspect, kiln,
+    llamafactory, mini_swe_agent, mt_bench, nat, openai_chat, openhands, openinference, otel_genai,
+    preference, prompt_completion, sharegpt, swe_agent, swink, tau_bench, tau2_bench, terminal_bench,
+    toolbench, tracemill, who_and_when,
+};
 
 /// Everything the registry knows of one source.
 pub struct SourceInfo {
@@ -153,17 +158,39 @@ impl Eq for SourceInfo {}
 
 /// Every source, in the order of tables. A new one is one line here and one file beside this.
 pub fn sources() -> &'static [SourceInfo] {
-    static SOURCES: [SourceInfo; 8] = [
+    static SOURCES: &[SourceInfo] = &[
         tracemill::INFO,
         openai_chat::INFO,
+        gemini::INFO,
         tau_bench::INFO,
         nat::INFO,
         swink::INFO,
         candidates::INFO,
         completions::INFO,
         preference::INFO,
+        otel_genai::INFO,
+        openinference::INFO,
+        inspect::INFO,
+        kiln::INFO,
+        anthropic::INFO,
+        tau2_bench::INFO,
+        swe_agent::INFO,
+        mini_swe_agent::INFO,
+        openhands::INFO,
+        atif::INFO,
+        toolbench::INFO,
+        who_and_when::INFO,
+        terminal_bench::INFO,
+        bfcl::INFO,
+        arena_hard::INFO,
+        mt_bench::INFO,
+        alpaca_eval::INFO,
+        sharegpt::INFO,
+        alpaca::INFO,
+        llamafactory::INFO,
+        prompt_completion::INFO,
     ];
-    &SOURCES
+    SOURCES
 }
 
 /// The source of this name.

@@ -1,16 +1,18 @@
 //! What every source is: records in, traces out.
 
 use std::fmt;
+use std::sync::Arc;
 
-use tracemill_model::{DecodeError, Framing, Limits, Trace};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Limits, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
+use crate::pieces::{PieceError, Pieces, note};
 
 /// One dialect of input.
 ///
 /// A source is immutable and shared by all threads. It *declares* how its files divide into records and reads one
-/// record at a time; it does no I/O. Own dialects implement this trait and go to the mill directly: there is no
+/// record at a time, or puts traces together from the [pieces](Source::assembles) that records hold; it does no I/O. Own dialects implement this trait and go to the mill directly: there is no
 /// registration.
 ///
 /// ```
@@ -64,7 +66,7 @@ pub trait Source: fmt::Debug + Send + Sync {
 
     /// Reads one record: pushes the traces it holds, or says why it holds none.
     ///
-    /// What was pushed before an error is to be ignored.
+    /// What was pushed before an error is to be ignored. Sources that [assemble](Source::assembles) are not asked.
     ///
     /// # Errors
     /// If the record is malformed; with column and path.
@@ -73,20 +75,173 @@ pub trait Source: fmt::Debug + Send + Sync {
         context: &Context,
         record: &'a str,
         batch: &mut Batch<'a>,
-    ) -> Result<(), DecodeError>;
+    ) -> Result<(), DecodeError> {
+        let _ = (context, record, batch);
+        Err(unasked("this source puts traces together from several records"))
+    }
+
+    /// Whether its traces are put together from several records, such as the lines of a session or the spans of a run.
+    ///
+    /// Such a source implements [`pieces`](Source::pieces) and [`assemble`](Source::assemble) in place of
+    /// [`decode`](Source::decode). Whoever drives it keeps the pieces, on disk if there are many, and hands over those
+    /// with the same key together.
+    ///
+    /// ```
+    /// use tracemill_model::json::Cursor;
+    /// use tracemill_model::{DecodeError, Framing, RawJson, Trace};
+    /// use tracemill_sources::{Batch, Context, Evidence, Head, PieceError, Pieces, Source};
+    ///
+    /// /// Lines such as `{"run":"a","message":{…}}`, those of several runs mixed.
+    /// #[derive(Debug)]
+    /// struct Chatter;
+    ///
+    /// impl Source for Chatter {
+    ///     fn name(&self) -> &str {
+    ///         "chatter"
+    ///     }
+    ///
+    ///     fn framings(&self) -> Vec<Framing> {
+    ///         vec![Framing::Lines]
+    ///     }
+    ///
+    ///     fn detect(&self, head: &Head) -> Option<Evidence> {
+    ///         (head.has("/run") && head.has("/message")).then(|| Evidence::keys(&["/run", "/message"]))
+    ///     }
+    ///
+    ///     fn assembles(&self) -> bool {
+    ///         true
+    ///     }
+    ///
+    ///     fn pieces<'a>(&self, _: &Context, record: &'a str, pieces: &mut Pieces<'a>) -> Result<(), DecodeError> {
+    ///         let line = RawJson::parse(record)?;
+    ///         match line.get("run") {
+    ///             Some(run) => pieces.push(run.as_str().as_bytes(), record),
+    ///             None => pieces.skip("no-run"),
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn assemble<'a>(
+    ///         &self,
+    ///         _: &Context,
+    ///         pieces: &[&'a str],
+    ///         batch: &mut Batch<'a>,
+    ///     ) -> Result<(), PieceError> {
+    ///         let mut trace = Trace::new();
+    ///         for (index, piece) in pieces.iter().enumerate() {
+    ///             let read = Cursor::new(piece).object(|cursor, key| match key.body() {
+    ///                 "message" => tracemill_model::Message::read(cursor).map(|message| {
+    ///                     trace.push_message(message);
+    ///                 }),
+    ///                 _ => cursor.skip(),
+    ///             });
+    ///             read.map_err(|error| PieceError::new(index, error))?;
+    ///         }
+    ///         batch.push(trace);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let lines = [
+    ///     r#"{"run":"a","message":{"role":"user","content":"2+2?"}}"#,
+    ///     r#"{"run":"a","message":{"role":"assistant","content":"4"}}"#,
+    /// ];
+    /// let mut pieces = Pieces::new();
+    /// for line in lines {
+    ///     Chatter.pieces(&Context::default(), line, &mut pieces)?;
+    /// }
+    /// assert_eq!(pieces.list()[0].key(), pieces.list()[1].key());
+    ///
+    /// let mut batch = Batch::new();
+    /// Chatter.assemble(&Context::default(), &lines, &mut batch)?;
+    /// assert_eq!(batch.traces()[0].messages().len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn assembles(&self) -> bool {
+        false
+    }
+
+    /// Divides one record into pieces of traces, or says why it holds none.
+    ///
+    /// What can be checked in the record alone is checked here, where errors have a column and a path; pieces are
+    /// whole JSON texts.
+    ///
+    /// # Errors
+    /// If the record is malformed.
+    fn pieces<'a>(
+        &self,
+        context: &Context,
+        record: &'a str,
+        pieces: &mut Pieces<'a>,
+    ) -> Result<(), DecodeError> {
+        let _ = (context, record, pieces);
+        Err(unasked("this source reads every record on its own"))
+    }
+
+    /// Puts together the traces of one key from its pieces, which come in input order; or says why there are none.
+    ///
+    /// The context is that of the input in which the first piece stands.
+    ///
+    /// # Errors
+    /// If the pieces make no trace; the error says which of them is to blame.
+    fn assemble<'a>(
+        &self,
+        context: &Context,
+        pieces: &[&'a str],
+        batch: &mut Batch<'a>,
+    ) -> Result<(), PieceError> {
+        let _ = (context, pieces, batch);
+        Err(unasked("this source reads every record on its own").into())
+    }
+
+    /// Whether a trace stays true when a piece of it is missing, because a record could not be read.
+    ///
+    /// A session whose line is lost has a hole, and is rejected. Spans of which each holds the whole conversation
+    /// can do without one: what is left is shorter, and true.
+    fn survives_gaps(&self) -> bool {
+        false
+    }
 
     /// Whether its logs repeat the conversation so far in every record, so that only the last record of each
     /// conversation is wanted. [`ChainIndex`](crate::ChainIndex) finds it.
     fn repeats_history(&self) -> bool {
         false
     }
+
+    /// Whether the several scores of its traces are metrics of one judgement: then their mean counts, unless something
+    /// else is asked for.
+    fn averages_scores(&self) -> bool {
+        false
+    }
+
+    /// The code under which it is counted that a further record has candidates of a group that an earlier one began, for
+    /// dialects in which a record should hold all of them.
+    fn continued_group(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+#[cold]
+fn unasked(message: &str) -> DecodeError {
+    DecodeError::new(DecodeErrorKind::WrongValue, 0, message)
 }
 
 /// What every record of one file needs besides itself.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     limits: Limits,
-    headers: Vec<Option<String>>,
+    /// Shared: a file may divide into many inputs.
+    headers: Arc<[Option<String>]>,
+    path: String,
+    pairs: Pairs,
+}
+
+/// What becomes of the traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pairs {
+    #[default]
+    No,
+    Yes,
 }
 
 impl Context {
@@ -94,15 +249,39 @@ impl Context {
     pub fn new(limits: Limits) -> Self {
         Context {
             limits,
-            headers: Vec::new(),
+            ..Context::default()
         }
     }
 
     /// Sets the JSON texts of the header values that the framing asked for, in its order.
     #[must_use]
     pub fn with_headers(mut self, headers: Vec<Option<String>>) -> Self {
-        self.headers = headers;
+        self.headers = headers.into();
         self
+    }
+
+    /// Sets the name of the input: its path, as it was given.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Says that pairs are made of the traces, so that answers which are nothing but worse than others are wanted too.
+    #[must_use]
+    pub fn for_pairs(mut self) -> Self {
+        self.pairs = Pairs::Yes;
+        self
+    }
+
+    /// Whether pairs are made of the traces.
+    pub fn makes_pairs(&self) -> bool {
+        self.pairs == Pairs::Yes
+    }
+
+    /// The name of the input, for sources whose folders say what their files do not; empty if it is not known.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// What a record may be at the most.
@@ -120,6 +299,8 @@ impl Context {
 #[derive(Debug, Default)]
 pub struct Batch<'a> {
     traces: Vec<Trace<'a>>,
+    /// The pieces that traces stand for, where they are not the first; by the number of the trace.
+    pieces: Vec<(usize, usize)>,
     skipped: Option<&'static str>,
     notes: Vec<(&'static str, u64)>,
 }
@@ -133,6 +314,7 @@ impl<'a> Batch<'a> {
     /// Nothing again: the batch serves the next record.
     pub fn clear(&mut self) {
         self.traces.clear();
+        self.pieces.clear();
         self.skipped = None;
         self.notes.clear();
     }
@@ -140,6 +322,19 @@ impl<'a> Batch<'a> {
     /// Adds a trace.
     pub fn push(&mut self, trace: Trace<'a>) {
         self.traces.push(trace);
+    }
+
+    /// Adds a trace that was put together, and says which piece messages should name when they speak of it.
+    pub fn push_from(&mut self, piece: usize, trace: Trace<'a>) {
+        self.pieces.push((self.traces.len(), piece));
+        self.traces.push(trace);
+    }
+
+    /// The piece that messages name when they speak of the trace with this number: the first, unless something else was
+    /// said.
+    pub fn piece_of(&self, trace: usize) -> usize {
+        let found = self.pieces.binary_search_by_key(&trace, |(number, _)| *number);
+        found.map_or(0, |at| self.pieces[at].1)
     }
 
     /// Says that the record holds no trace, under a stable code that the source's page documents.
@@ -152,13 +347,7 @@ impl<'a> Batch<'a> {
     ///
     /// What a record counts goes with the record: if it is rejected, nobody adds this up.
     pub fn note(&mut self, code: &'static str, count: u64) {
-        if count == 0 {
-            return;
-        }
-        match self.notes.iter_mut().find(|(known, _)| *known == code) {
-            Some((_, total)) => *total += count,
-            None => self.notes.push((code, count)),
-        }
+        note(&mut self.notes, code, count);
     }
 
     /// What was counted inside of the record, by code, in order of first appearance.

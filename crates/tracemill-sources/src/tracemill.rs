@@ -3,8 +3,11 @@
 use tracemill_model::json::Kind;
 use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, RawJson, Trace};
 
+use crate::arena_hard;
 use crate::detect::Evidence;
 use crate::head::Head;
+use crate::llamafactory;
+use crate::mini_swe_agent;
 use crate::openai_chat;
 use crate::preference;
 use crate::registry::{JSON, SourceInfo};
@@ -42,7 +45,11 @@ impl Source for Tracemill {
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {
-        let other = openai_chat::evidence(head).or_else(|| preference::evidence(head));
+        let other = openai_chat::evidence(head)
+            .or_else(|| preference::evidence(head))
+            .or_else(|| mini_swe_agent::evidence(head))
+            .or_else(|| arena_hard::evidence(head))
+            .or_else(|| llamafactory::evidence(head));
         (has_messages(head) && other.is_none()).then(|| Evidence::keys(&["/messages"]))
     }
 

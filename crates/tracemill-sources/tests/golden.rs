@@ -1,5 +1,6 @@
 //! Golden files: an input, its canonical traces, and an account of how it was read. `UPDATE_GOLDEN=1` rewrites them.
 
+mod assembled;
 mod common;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,9 @@ struct Outcome {
 }
 
 fn read(case: &Case) -> Outcome {
+    if case.make().assembles() {
+        return assembled::read(case);
+    }
     let (framing, records) = case.records();
     let (source, reader) = (case.make(), case.reader());
     let mut traces = Vec::new();
@@ -189,7 +193,10 @@ fn every_code_that_is_counted_inside_of_records_has_a_case() {
             .collect();
         let lines = accounts.lines().filter_map(|line| line.strip_prefix("  noted: "));
         let codes: BTreeSet<_> = lines.filter_map(|line| Some(line.split_once(": ")?.0)).collect();
-        let documented = info.notes().iter().map(|note| note.code).collect();
+        // That a group goes on in a further record shows only where groups are made.
+        let continued = info.make().continued_group();
+        let inside = info.notes().iter().map(|note| note.code);
+        let documented = inside.filter(|code| Some(*code) != continued).collect();
         assert_eq!(codes, documented, "{}", info.name());
     }
 }
@@ -202,6 +209,8 @@ fn every_option_has_a_case() {
                 "steps-key" => case.options.steps_key().is_some(),
                 "step" => !case.options.steps().is_empty(),
                 "prompts" => case.options.prompts().is_some(),
+                "dataset" => case.options.dataset().is_some(),
+                "part" => case.options.part().is_some(),
                 name => name
                     .strip_prefix("field.")
                     .is_some_and(|field| case.options.field(field).is_some()),

@@ -183,9 +183,12 @@ fn records_with_messages_are_either_traces_or_logs() {
 }
 
 #[test]
-fn logs_of_other_programs_are_not_claimed() {
+fn logs_of_other_programs_are_not_claimed_by_the_wrong_source() {
     let anthropic = br#"{"request":{"messages":[]},"response":{"type":"error","error":{}}}"#;
-    assert!(seen(anthropic).contains("`request`"));
+    match detect(&Head::new(anthropic, true)) {
+        Detection::One { info, .. } => assert_eq!(info.name(), "anthropic"),
+        other => panic!("{other:?}"),
+    }
     let gemini_cli = br#"{"messages":[{"id":"m","type":"user","content":"hi"}]}"#;
     assert!(seen(gemini_cli).contains("`messages`"));
     let responses = br#"{"request":{"input":[]},"response":{"output":[]}}"#;

@@ -4,6 +4,7 @@ use tracemill_model::{Content, Group, GroupKind, Key, Message, RawJson, Role, Te
 
 use crate::error::Error;
 use crate::ledger::Counts;
+use crate::scores::JoinedScores;
 
 /// Changes to every trace, applied when it is decoded.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +12,35 @@ pub(crate) struct Adjustments {
     pub(crate) system: Option<SystemPrompt>,
     pub(crate) tools: Option<Vec<Tool<'static>>>,
     pub(crate) group_by: Option<GroupBy>,
+    pub(crate) model: Option<String>,
+    pub(crate) scores: Option<JoinedScores>,
+}
+
+/// Which rows of a table of scores found a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Joined(Vec<u64>);
+
+impl Joined {
+    fn note(&mut self, row: usize) {
+        if self.0.len() <= row / 64 {
+            self.0.resize(row / 64 + 1, 0);
+        }
+        self.0[row / 64] |= 1 << (row % 64);
+    }
+
+    /// Adds those that another part of the run found.
+    pub(crate) fn merge(&mut self, other: &Joined) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine |= theirs;
+        }
+    }
+
+    fn len(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
 }
 
 /// What becomes of the system message.
@@ -66,7 +96,7 @@ impl std::str::FromStr for GroupBy {
 
 impl GroupBy {
     /// The value in `trace`; `None` if it is not there.
-    fn value(&self, trace: &Trace<'_>) -> Option<RawJson<'static>> {
+    pub(crate) fn value(&self, trace: &Trace<'_>) -> Option<RawJson<'static>> {
         let field = match self.field.as_str() {
             "id" => trace.id()?.as_json().borrowed(),
             "model" => RawJson::from(trace.model()?.borrowed()),
@@ -81,11 +111,32 @@ impl GroupBy {
 impl Adjustments {
     /// Whether there is nothing to do, which is the usual case.
     pub(crate) fn is_empty(&self) -> bool {
-        self.system.is_none() && self.tools.is_none() && self.group_by.is_none()
+        self.system.is_none()
+            && self.tools.is_none()
+            && self.group_by.is_none()
+            && self.model.is_none()
+            && self.scores.is_none()
     }
 
-    /// Changes `trace` and counts what was changed.
-    pub(crate) fn apply<'a>(&'a self, trace: &mut Trace<'a>, adjusted: &mut Counts) {
+    /// Changes `trace`, which was read from the file called `path`, and counts what was changed.
+    pub(crate) fn apply<'a>(
+        &'a self,
+        trace: &mut Trace<'a>,
+        path: &str,
+        adjusted: &mut Counts,
+        joined: &mut Joined,
+    ) {
+        if let Some(scores) = &self.scores {
+            let (row, scored) = scores.join(trace, path);
+            if let Some(row) = row {
+                joined.note(row);
+            }
+            adjusted.add(if scored { "scores" } else { "no-scores" });
+        }
+        if let Some(model) = self.model.as_ref().filter(|_| trace.model().is_none()) {
+            trace.set_model(Text::new(model.as_str()));
+            adjusted.add("model");
+        }
         match &self.system {
             Some(SystemPrompt::Replace(prompt)) => {
                 trace.messages_mut().retain(|message| !is_system(message));
@@ -105,6 +156,18 @@ impl Adjustments {
         if let Some(key) = self.group_by.as_ref().and_then(|pointer| pointer.value(trace)) {
             trace.set_group(Group::new(Key::new(key), GroupKind::Task));
             adjusted.add("group-by");
+        }
+    }
+}
+
+impl Adjustments {
+    /// Counts, at the end of a run, the ids of scores that no trace had.
+    pub(crate) fn settle(&self, joined: &Joined, adjusted: &mut Counts) {
+        if let Some(scores) = &self.scores {
+            adjusted.add_many(
+                "scores-unmatched",
+                (scores.len() as u64).saturating_sub(joined.len()),
+            );
         }
     }
 }
@@ -132,7 +195,7 @@ mod tests {
     fn adjusted(adjustments: &Adjustments, line: &str) -> (String, Counts) {
         let mut trace = Trace::from_json(line).unwrap().into_owned();
         let mut counts = Counts::default();
-        adjustments.apply(&mut trace, &mut counts);
+        adjustments.apply(&mut trace, "", &mut counts, &mut Joined::default());
         (canonical(&trace), counts)
     }
 

@@ -1,12 +1,15 @@
 //! From inputs to what is needed to read them: source, framing, context.
 
+use std::io::Read;
 use std::sync::Arc;
 
-use tracemill_io::Input;
-use tracemill_model::Framing;
-use tracemill_sources::{Context, Detection, Evidence, Head, Source, SourceInfo, framing_for};
+use tracemill_io::{Archive, Input, Record};
+use tracemill_model::{Framing, Locator, Members, RawJson};
+use tracemill_sources::{Context, Detection, Evidence, Head, HeadShape, Source, SourceInfo, framing_for};
 
+use crate::assembly::Origins;
 use crate::error::{Error, ErrorKind};
+use crate::ledger::InputEntry;
 use crate::mill::{Config, SourceChoice};
 
 /// How much of an input is looked at to know it.
@@ -19,8 +22,22 @@ pub(crate) struct Planned {
     pub(crate) framing: Framing,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) context: Context,
-    /// What decided, if the source was detected.
-    pub(crate) evidence: Option<String>,
+    /// Where its traces came from, if they were put together before.
+    pub(crate) origins: Option<Origins>,
+    /// Whether it is another part of the same file as the one before.
+    pub(crate) continues: bool,
+    /// What the ledger says of it; its records are counted elsewhere.
+    pub(crate) entry: InputEntry,
+}
+
+impl Planned {
+    /// Where a record of this input stands: one that was put together, where its first piece does.
+    pub(crate) fn locate<'a>(&'a self, record: &Record<'a>) -> Locator<'a> {
+        match &self.origins {
+            Some(origins) => origins.locate(self.input.name(), record.locator().index()),
+            None => record.locator(),
+        }
+    }
 }
 
 /// Looks at the beginning of each input; empty ones are left out and given back on their own.
@@ -36,34 +53,143 @@ pub(crate) fn plan(
             empty.push(input);
             continue;
         }
-        planned.push(plan_one(input, &Head::new(&head, head.len() < HEAD), config)?);
+        if Archive::begins_with(&head) {
+            plan_archive(input, config, &mut planned, &mut empty)?;
+            continue;
+        }
+        let whole = head.len() < HEAD;
+        let mut head = Head::new(&head, whole);
+        if !whole && input.is_rereadable() && head.shape() == HeadShape::Lines && !head.is_whole_record() {
+            // A first line longer than the beginning is a long record, or all there is.
+            if input.is_one_line()? {
+                head = head.as_document();
+            }
+        }
+        planned.push(plan_one(input, &head, config)?);
     }
     Ok((planned, empty))
 }
 
-fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error> {
-    let (source, evidence) = match &config.source {
+/// Plans the records of an archive: each a file, and an input of its own.
+fn plan_archive(
+    input: Input,
+    config: &Config,
+    planned: &mut Vec<Planned>,
+    empty: &mut Vec<Input>,
+) -> Result<(), Error> {
+    let input = input.seekable()?;
+    let archive = Archive::open(&input)?;
+    let head = Head::of_archive(archive.names());
+    let (source, evidence) = choose_source(&input, &head, config)?;
+    let Some(Framing::Members(members)) = framing_for(&*source, &head) else {
+        let message = format!(
+            "{}: `{}` is not read from archives; unpack it",
+            input.name(),
+            source.name()
+        );
+        return Err(Error::new(ErrorKind::Input, message));
+    };
+    let headers = archive_headers(&archive, &members, config)?;
+    let context = base_context(config).with_headers(headers);
+    let before = planned.len();
+    for name in archive.names().filter(|name| members.takes(name)) {
+        let Some(file) = archive.file(name) else { continue };
+        planned.push(Planned {
+            context: context.clone().with_path(file.name()),
+            input: file,
+            framing: Framing::Document,
+            source: Arc::clone(&source),
+            origins: None,
+            continues: planned.len() > before,
+            entry: InputEntry {
+                path: input.name().to_owned(),
+                source: source.name().to_owned(),
+                evidence: evidence.clone(),
+                records: 0,
+                bytes: input.byte_len().unwrap_or(0),
+            },
+        });
+    }
+    if planned.len() == before {
+        empty.push(input);
+    }
+    Ok(())
+}
+
+/// The values that every record of an archive needs, out of the first file that may hold them.
+fn archive_headers(
+    archive: &Archive,
+    members: &Members,
+    config: &Config,
+) -> Result<Vec<Option<String>>, Error> {
+    let Some(file) = members.header_files().iter().find_map(|name| archive.file(name)) else {
+        return Ok(vec![None; members.headers().len()]);
+    };
+    let failed = |message: String| Error::new(ErrorKind::Input, format!("{}: {message}", file.name()));
+    let limit = config.record_limit.bytes() as u64;
+    let mut text = String::new();
+    let read = file.open()?.take(limit + 1).read_to_string(&mut text);
+    read.map_err(|error| failed(format!("cannot be read: {error}")))?;
+    if text.len() as u64 > limit {
+        let message = format!(
+            "is longer than {}; raise it with `--max-record`",
+            config.record_limit
+        );
+        return Err(failed(message));
+    }
+    let document = RawJson::parse(&text).map_err(|error| failed(error.to_string()))?;
+    let header = |pointer: &String| document.pointer(pointer).map(|value| value.as_str().to_owned());
+    Ok(members.headers().iter().map(header).collect())
+}
+
+fn choose_source(
+    input: &Input,
+    head: &Head,
+    config: &Config,
+) -> Result<(Arc<dyn Source>, Option<String>), Error> {
+    Ok(match &config.source {
         SourceChoice::Own(source) => (Arc::clone(source), None),
         SourceChoice::Named(info) => (make(info, config)?, None),
         SourceChoice::Detect => {
-            let (info, evidence) = detect(&input, head, config)?;
+            let (info, evidence) = detect(input, head, config)?;
             (make(info, config)?, Some(evidence.to_string()))
         }
-    };
+    })
+}
+
+fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error> {
+    let (source, evidence) = choose_source(&input, head, config)?;
     let framing = choose_framing(&input, &*source, head)?;
-    let mut context = Context::new(config.limits);
+    let mut context = base_context(config).with_path(input.name());
     if let Framing::Elements(elements) = &framing
         && !elements.headers().is_empty()
     {
         context = context.with_headers(tracemill_io::headers(&input, elements, config.record_limit)?);
     }
+    let entry = InputEntry {
+        path: input.name().to_owned(),
+        source: source.name().to_owned(),
+        evidence,
+        records: 0,
+        bytes: input.byte_len().unwrap_or(0),
+    };
     Ok(Planned {
         input,
         framing,
         source,
         context,
-        evidence,
+        origins: None,
+        continues: false,
+        entry,
     })
+}
+
+fn base_context(config: &Config) -> Context {
+    let context = Context::new(config.limits);
+    match config.pairing {
+        Some(_) => context.for_pairs(),
+        None => context,
+    }
 }
 
 fn make(info: &SourceInfo, config: &Config) -> Result<Arc<dyn Source>, Error> {

@@ -5,6 +5,8 @@ use std::fmt;
 use tracemill_formats::{Columns, Loss, Losses, Omission};
 use tracemill_model::JsonWriter;
 
+use crate::adjust::Joined;
+
 /// How often each of some stable codes was met, in the order of the codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(Vec<(&'static str, u64)>);
@@ -187,6 +189,10 @@ pub struct Ledger {
     pub inputs: Vec<InputEntry>,
     /// The outputs that are complete.
     pub outputs: Vec<OutputEntry>,
+    /// How many of the outputs, from the first on, are sides of a split.
+    pub sides: usize,
+    /// Which scores from elsewhere found a trace, until all are counted.
+    pub(crate) joined: Joined,
 }
 
 impl Ledger {
@@ -225,6 +231,7 @@ impl Ledger {
         self.pairs.written += other.pairs.written;
         self.pairs.skipped.merge(&other.pairs.skipped);
         self.adjusted.merge(&other.adjusted);
+        self.joined.merge(&other.joined);
         self.examples += other.examples;
         self.losses.merge(&other.losses);
         self.omitted.merge(&other.omitted);

@@ -40,6 +40,7 @@
 //! [`sources::Source`] and [`formats::Encoder`] and go to the [`MillBuilder`] directly.
 #![forbid(unsafe_code)]
 
+pub use tracemill_curate as curate;
 pub use tracemill_formats as formats;
 pub use tracemill_io as io;
 pub use tracemill_model as model;
@@ -47,7 +48,10 @@ pub use tracemill_pairs as pairs;
 pub use tracemill_sources as sources;
 
 mod adjust;
+mod assembly;
 mod checking;
+mod curating;
+
 mod error;
 mod inputs;
 mod ledger;
@@ -56,20 +60,24 @@ mod mill;
 mod pairing;
 mod policy;
 mod run;
+mod scores;
 mod select;
 mod work;
 
 pub use adjust::{GroupBy, SystemPrompt};
 pub use checking::{Checked, Checking, Found};
+
+pub use curating::{Curation, ToolSets};
 pub use error::{Error, ErrorKind};
 pub use ledger::{
     Counts, GroupCounts, InputEntry, Ledger, OutputEntry, PairTotals, RecordCounts, TraceCounts,
 };
 pub use memory::Encoded;
 pub use mill::{Mill, MillBuilder, WhenEmpty};
-pub use pairing::{Duplicates, Pairing};
+pub use pairing::{Duplicates, GroupExamples, GroupOrder, LabelBy, Pairing};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
+pub use scores::JoinedScores;
 
 /// One run of one agent; from the model, because everything is about it.
 pub use tracemill_model::Trace;

@@ -38,6 +38,11 @@ impl Mill {
     /// # Errors
     /// As [`run`](Mill::run), less what concerns files; a bad trace is named by its index.
     pub fn encode(&self, traces: &[Trace<'_>]) -> Result<Encoded, Error> {
+        if self.config.curation.is_global() {
+            return Err(Error::config(
+                "traces in memory are not chosen by duplicates, samples and splits",
+            ));
+        }
         let work = Work {
             config: &self.config,
             inputs: &[],
@@ -62,6 +67,10 @@ impl Mill {
                 return Err(error.with_ledger(encoded.ledger));
             }
         }
+        let joined = std::mem::take(&mut encoded.ledger.joined);
+        self.config
+            .adjustments
+            .settle(&joined, &mut encoded.ledger.adjusted);
         if encoded.ledger.examples == 0 && self.config.empty == WhenEmpty::Fail {
             return Err(nothing_left(&encoded.ledger).with_ledger(encoded.ledger));
         }
@@ -76,9 +85,9 @@ fn encode_chunk(work: &Work<'_>, first: usize, chunk: &[Trace<'_>], done: &mut D
             work.trace(Place::Index(index), trace, done)?;
         } else {
             let mut adjusted = trace.clone();
-            work.config
-                .adjustments
-                .apply(&mut adjusted, &mut done.ledger.adjusted);
+            let ledger = &mut done.ledger;
+            let adjustments = &work.config.adjustments;
+            adjustments.apply(&mut adjusted, "", &mut ledger.adjusted, &mut ledger.joined);
             work.trace(Place::Index(index), &adjusted, done)?;
         }
     }

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use tracemill_formats::{Columns, Companion, EncodeOptions, Encoder, FormatSpec};
-use tracemill_io::{RecordLimit, Threads};
+use tracemill_io::{MemoryBudget, RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
 use tracemill_pairs::ScoreSelection;
 use tracemill_sources::{Source, SourceInfo, SourceOptions};
 
 use crate::adjust::{Adjustments, GroupBy, SystemPrompt};
+use crate::curating::Curation;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::Ledger;
 use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
+use crate::scores::JoinedScores;
 use crate::select::ScoreFilter;
 
 /// A configured conversion: traces in, records of one format out, with an account of everything.
@@ -50,9 +52,11 @@ pub(crate) struct Config {
     pub(crate) empty: WhenEmpty,
     pub(crate) chains: Chains,
     pub(crate) pairing: Option<Pairing>,
+    pub(crate) curation: Curation,
     pub(crate) adjustments: Adjustments,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
+    pub(crate) memory: MemoryBudget,
     pub(crate) record_limit: RecordLimit,
     pub(crate) limits: Limits,
 }
@@ -116,9 +120,11 @@ pub struct MillBuilder {
     empty: WhenEmpty,
     chains: Chains,
     pairing: Option<Pairing>,
+    curation: Curation,
     adjustments: Adjustments,
-    scores: ScoreFilter,
+    filter: ScoreFilter,
     threads: Threads,
+    memory: MemoryBudget,
     record_limit: RecordLimit,
     limits: Limits,
 }
@@ -250,15 +256,21 @@ impl MillBuilder {
         self
     }
 
+    /// Sets which traces are trained on: all of them, unless set.
+    pub fn curation(&mut self, curation: Curation) -> &mut Self {
+        self.curation = curation;
+        self
+    }
+
     /// Sets which score counts where traces have several.
     pub fn score(&mut self, selection: ScoreSelection) -> &mut Self {
-        self.scores.selection = Some(selection);
+        self.filter.selection = Some(selection);
         self
     }
 
     /// Leaves out traces whose score is lower than `min`, and those without one.
     pub fn min_score(&mut self, min: f64) -> &mut Self {
-        self.scores.min = Some(min);
+        self.filter.min = Some(min);
         self
     }
 
@@ -274,6 +286,18 @@ impl MillBuilder {
         self
     }
 
+    /// Sets the model of traces that name none.
+    pub fn model(&mut self, name: impl Into<String>) -> &mut Self {
+        self.adjustments.model = Some(name.into());
+        self
+    }
+
+    /// Joins scores that something else wrote to the traces with their ids. What matches nothing is counted.
+    pub fn scores(&mut self, scores: JoinedScores) -> &mut Self {
+        self.adjustments.scores = Some(scores);
+        self
+    }
+
     /// Groups traces by the value at a pointer.
     pub fn group_by(&mut self, pointer: GroupBy) -> &mut Self {
         self.adjustments.group_by = Some(pointer);
@@ -283,6 +307,13 @@ impl MillBuilder {
     /// Sets the worker threads: the current rayon pool, unless set.
     pub fn threads(&mut self, threads: Threads) -> &mut Self {
         self.threads = threads;
+        self
+    }
+
+    /// Sets how much memory the index may take by which traces are put together from several records; beyond it a
+    /// temporary file is used. 256 MiB unless set.
+    pub fn memory(&mut self, memory: MemoryBudget) -> &mut Self {
+        self.memory = memory;
         self
     }
 
@@ -305,8 +336,13 @@ impl MillBuilder {
     pub fn build(&self) -> Result<Mill, Error> {
         let encoder = self.make_encoder()?;
         self.check_shape(&*encoder)?;
-        if self.scores.min.is_some_and(f64::is_nan) {
+        if self.filter.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
+        }
+        if self.pairing.is_some() && self.curation.is_global() {
+            return Err(Error::config(
+                "pairs are not chosen by duplicates, samples, splits and orders of traces; convert to `tracemill` first, and pair what that wrote",
+            ));
         }
         if matches!(self.examples, Examples::Labelled { threshold } if threshold.is_nan()) {
             return Err(Error::config("the threshold of labels is not a number"));
@@ -322,9 +358,11 @@ impl MillBuilder {
                 empty: self.empty,
                 chains: self.chains,
                 pairing: self.pairing.clone(),
+                curation: self.curation.clone(),
                 adjustments: self.adjustments.clone(),
-                scores: self.scores.clone(),
+                scores: self.filter.clone(),
                 threads: self.threads,
+                memory: self.memory,
                 record_limit: self.record_limit,
                 limits: self.limits,
             }),
@@ -332,12 +370,15 @@ impl MillBuilder {
     }
 
     fn check_shape(&self, encoder: &dyn Encoder) -> Result<(), Error> {
+        if let Some(pairing) = &self.pairing {
+            pairing.check()?;
+        }
         let (shape, noun) = match (&self.pairing, self.examples) {
-            (Some(_), _) => (Shape::Preference, "preference pairs"),
+            (Some(pairing), _) => pairing.shape(),
             (None, Examples::Labelled { .. }) => (Shape::Labelled, "labelled examples"),
             (None, Examples::Conversations(_)) => (Shape::Conversation, "conversations"),
         };
-        if self.pairing.is_some() && self.scores.min.is_some() {
+        if self.pairing.is_some() && self.filter.min.is_some() {
             return Err(Error::config(
                 "`--min-score` would take candidates away before they are paired; use `--min-chosen-score` or \
                  `--max-rejected-score`",
@@ -351,7 +392,7 @@ impl MillBuilder {
             (Shape::Preference, "`tracemill pairs` makes pairs for it"),
             (
                 Shape::Labelled,
-                "`tracemill convert --label-threshold` makes labelled examples for it",
+                "`tracemill convert --label-threshold` and `tracemill pairs --label-by` make labelled examples for it",
             ),
         ];
         let remedy = remedy

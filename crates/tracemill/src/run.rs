@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tracemill_io::{BlockReader, Cancel, Digest, Fill, Input, Meter, Output, Overwrite, Target};
+use tracemill_io::{
+    BlockReader, Cancel, Digest, Fill, Input, Meter, Output, OutputFolder, Overwrite, Target,
+};
 use tracemill_sources::{ChainIndex, ChainKeys, Superseded};
 
 use crate::error::{Error, ErrorKind};
 use crate::inputs::{self, Planned};
 use crate::ledger::{InputEntry, Ledger, OutputEntry};
 use crate::memory::Encoded;
-use crate::mill::{Mill, WhenEmpty};
+use crate::mill::{Config, Mill, WhenEmpty};
+use crate::pairing::GroupOrder;
 use crate::policy::Chains;
 use crate::work::{Done, Numbered, Rejects, Work};
 
@@ -19,6 +22,9 @@ use crate::work::{Done, Numbered, Rejects, Work};
 pub struct Run {
     inputs: Vec<Input>,
     output: Output,
+    /// The other sides of a split, and the folder of all of them.
+    others: Vec<Output>,
+    folder: Option<OutputFolder>,
     rejects: Option<Output>,
     progress: Progress,
     cancel: Cancel,
@@ -30,10 +36,31 @@ impl Run {
         Run {
             inputs: inputs.into_iter().collect(),
             output,
+            others: Vec::new(),
+            folder: None,
             rejects: None,
             progress: Progress::new(),
             cancel: Cancel::default(),
         }
+    }
+
+    /// A run from inputs, in order, to one file of a folder for each side of a split: `train.jsonl` and so on, as Hugging Face
+    /// `datasets` loads them.
+    ///
+    /// # Errors
+    /// If a file cannot be made.
+    pub fn into_folder(
+        inputs: impl IntoIterator<Item = Input>,
+        folder: OutputFolder,
+        shares: &tracemill_curate::Shares,
+        digest: Digest,
+    ) -> Result<Self, Error> {
+        let open = |name: &str| folder.output(format!("{name}.jsonl"), digest);
+        let mut outputs = shares.names().map(open).collect::<Result<Vec<_>, _>>()?;
+        let mut run = Run::new(inputs, outputs.remove(0));
+        run.others = outputs;
+        run.folder = Some(folder);
+        Ok(run)
     }
 
     /// Keeps rejected records, each with its place, code and reason, as JSON Lines.
@@ -100,9 +127,14 @@ impl Progress {
         self.total.store(total.unwrap_or(0), Ordering::Relaxed);
     }
 
+    /// Says what there is to read: what is put together once, everything else in each pass.
     fn expect(&self, inputs: &[Planned], passes: u64) {
-        let total: Option<u64> = inputs.iter().map(|planned| planned.input.byte_len()).sum();
-        self.total.store(total.unwrap_or(0) * passes, Ordering::Relaxed);
+        let bytes = |planned: &Planned| {
+            let passes = if planned.source.assembles() { 1 } else { passes };
+            Some(planned.input.byte_len()? * passes)
+        };
+        let total: Option<u64> = inputs.iter().map(bytes).sum();
+        self.total.store(total.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -148,11 +180,18 @@ impl Mill {
     /// Runs, keeping the account in `ledger` also on failure; gives what was written into memory.
     fn execute_into(&self, run: Run, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
         let config = &*self.config;
+        let sides = config.curation.sides();
+        if run.folder.is_some() != (sides > 0) || run.others.len() != sides.saturating_sub(1) {
+            return Err(Error::config(
+                "a split is written to a folder that has a file for each side, and nothing else is",
+            ));
+        }
         let inputs = run.inputs.into_iter().map(|input| input.with_cancel(&run.cancel));
         let (planned, empty) = inputs::plan(inputs, config)?;
         let chains = config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
         let planned = self.readable_again(planned, chains)?;
-        run.progress.expect(&planned, if chains { 2 } else { 1 });
+        let passes = 1 + u64::from(chains) + u64::from(config.readings() == Readings::Several);
+        run.progress.expect(&planned, passes);
         let numbering = if chains {
             Numbering::Needed
         } else {
@@ -163,15 +202,32 @@ impl Mill {
             cancel: &run.cancel,
             numbering,
         };
-        let superseded = if chains {
-            Some(self.find_superseded(&planned, watch)?)
-        } else {
-            None
-        };
         let rejects = if run.rejects.is_some() {
             Rejects::Keep
         } else {
             Rejects::Count
+        };
+        let counts = vec![0; planned.len()];
+        let mut open = Open {
+            output: run.output,
+            examples: vec![0; run.others.len() + 1],
+            others: run.others,
+            rejects: run.rejects,
+            counts,
+            watch,
+        };
+        let planned = match self.assemble(&planned, rejects, &mut open, ledger) {
+            Ok(Some(assembled)) => self.replace(planned, assembled)?,
+            Ok(None) => planned,
+            Err(error) => {
+                ledger.inputs = entries(&planned, &empty, &open.counts);
+                return Err(error);
+            }
+        };
+        let superseded = if chains {
+            Some(self.find_superseded(&planned, watch)?)
+        } else {
+            None
         };
         let work = Work {
             config,
@@ -179,18 +235,14 @@ impl Mill {
             superseded: superseded.as_ref(),
             rejects,
         };
-        let counts = vec![0; planned.len()];
-        let mut open = Open {
-            output: run.output,
-            rejects: run.rejects,
-            counts,
-            watch,
-        };
         let result = match &config.pairing {
             Some(pairing) => self.pair(pairing, &planned, &work, &mut open, ledger),
+            None if config.curation.is_global() => self.curate(&planned, &work, &mut open, ledger),
             None => self.convert(&planned, &work, &mut open, ledger),
         };
         ledger.inputs = entries(&planned, &empty, &open.counts);
+        let joined = std::mem::take(&mut ledger.joined);
+        config.adjustments.settle(&joined, &mut ledger.adjusted);
         let failure = match result {
             Err(error) if error.kind() != ErrorKind::Empty => return Err(error),
             Err(nothing) => Some(nothing),
@@ -202,7 +254,19 @@ impl Mill {
             commit(open.rejects, ledger.rejected(), ledger)?;
             return Err(nothing);
         }
-        let contents = commit(Some(open.output), ledger.examples, ledger)?;
+        let written = if run.folder.is_some() {
+            open.examples[0]
+        } else {
+            ledger.examples
+        };
+        let contents = commit(Some(open.output), written, ledger)?;
+        for (output, &examples) in open.others.into_iter().zip(&open.examples[1..]) {
+            commit(Some(output), examples, ledger)?;
+        }
+        if let Some(folder) = run.folder {
+            folder.commit()?;
+            ledger.sides = sides;
+        }
         commit(open.rejects, ledger.rejected(), ledger)?;
         Ok(contents)
     }
@@ -230,10 +294,12 @@ impl Mill {
     /// Copies inputs that a second reading, or one by byte ranges, could not find again.
     fn readable_again(&self, planned: Vec<Planned>, chains: bool) -> Result<Vec<Planned>, Error> {
         let copy = |planned: Planned| {
-            let input = match (&self.config.pairing, chains) {
-                (Some(_), _) => planned.input.seekable()?,
-                (None, true) => planned.input.spooled()?,
-                (None, false) => planned.input,
+            let input = match (self.config.readings(), chains) {
+                // Its pieces are kept, not its records.
+                _ if planned.source.assembles() => planned.input,
+                (Readings::ByRanges, _) => planned.input.seekable()?,
+                (Readings::Several, _) | (Readings::One, true) => planned.input.spooled()?,
+                (Readings::One, false) => planned.input,
             };
             Ok(Planned { input, ..planned })
         };
@@ -241,9 +307,9 @@ impl Mill {
     }
 
     /// Reads the inputs in blocks, works them in parallel and takes the results in order.
-    pub(crate) fn blocks<O: Default + Send>(
+    pub(crate) fn blocks<'p, O: Default + Send>(
         &self,
-        planned: &[Planned],
+        planned: impl IntoIterator<Item = &'p Planned>,
         watch: Watch<'_>,
         work: impl Fn(&Numbered, &mut O) + Sync,
         take: impl FnMut(&mut O) -> Result<(), Error> + Send,
@@ -253,9 +319,13 @@ impl Mill {
             cancel,
             numbering,
         } = watch;
+        let input = |planned: &Planned| match &planned.origins {
+            None => planned.input.clone().metered(&progress.meter),
+            Some(_) => planned.input.clone(),
+        };
         let inputs = planned
-            .iter()
-            .map(|p| (p.input.clone().metered(&progress.meter), p.framing.clone()));
+            .into_iter()
+            .map(|planned| (input(planned), planned.framing.clone()));
         let mut reader = BlockReader::new(inputs).with_record_limit(self.config.record_limit);
         let mut next = 0;
         let read = |numbered: &mut Numbered| -> Result<Fill, Error> {
@@ -297,6 +367,26 @@ impl Mill {
     }
 }
 
+/// How a run reads its inputs, chains apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readings {
+    One,
+    Several,
+    /// Once, and then where something is needed again.
+    ByRanges,
+}
+
+impl Config {
+    fn readings(&self) -> Readings {
+        match &self.pairing {
+            Some(pairing) if pairing.order == GroupOrder::Any => Readings::ByRanges,
+            Some(pairing) if pairing.sample.is_some() => Readings::Several,
+            None if self.curation.is_global() => Readings::ByRanges,
+            _ => Readings::One,
+        }
+    }
+}
+
 /// What a pass over the inputs reports to, obeys, and keeps count of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch<'r> {
@@ -316,6 +406,9 @@ enum Numbering {
 #[derive(Debug)]
 pub(crate) struct Open<'r> {
     output: Output,
+    others: Vec<Output>,
+    /// How many examples went to each side.
+    examples: Vec<u64>,
     rejects: Option<Output>,
     counts: Vec<u64>,
     pub(crate) watch: Watch<'r>,
@@ -333,6 +426,19 @@ impl Open<'_> {
             .records
             .store(ledger.records.read, Ordering::Relaxed);
         self.write(&done.bytes, &done.rejects)
+    }
+
+    /// Appends records to one side of a split; the first is the output of a run without.
+    pub(crate) fn write_side(&mut self, side: usize, bytes: &[u8], examples: u64) -> Result<(), Error> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.examples[side] += examples;
+        let output = match side.checked_sub(1) {
+            Some(other) => &mut self.others[other],
+            None => &mut self.output,
+        };
+        Ok(output.append(bytes)?)
     }
 
     /// Appends records, and lines of the reject file.
@@ -364,13 +470,16 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
 }
 
 fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEntry> {
-    let read = planned.iter().zip(counts).map(|(planned, &records)| InputEntry {
-        path: planned.input.name().to_owned(),
-        source: planned.source.name().to_owned(),
-        evidence: planned.evidence.clone(),
-        records,
-        bytes: planned.input.byte_len().unwrap_or(0),
-    });
+    let mut read: Vec<InputEntry> = Vec::new();
+    for (planned, &records) in planned.iter().zip(counts) {
+        match read.last_mut().filter(|_| planned.continues) {
+            Some(entry) => entry.records += records,
+            None => read.push(InputEntry {
+                records,
+                ..planned.entry.clone()
+            }),
+        }
+    }
     let empty = empty.iter().map(|input| InputEntry {
         path: input.name().to_owned(),
         source: String::new(),
@@ -378,7 +487,8 @@ fn entries(planned: &[Planned], empty: &[Input], counts: &[u64]) -> Vec<InputEnt
         records: 0,
         bytes: input.byte_len().unwrap_or(0),
     });
-    read.chain(empty).collect()
+    read.extend(empty);
+    read
 }
 
 /// Makes an output appear under its name, and notes it; gives its bytes if it was memory.

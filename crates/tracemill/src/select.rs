@@ -2,6 +2,7 @@
 
 use tracemill_model::{Score, Text, Trace};
 use tracemill_pairs::{ScoreSelection, ScoreValue};
+use tracemill_sources::Source;
 
 use crate::error::Error;
 use crate::ledger::Counts;
@@ -22,9 +23,14 @@ impl ScoreFilter {
     ///
     /// # Errors
     /// If the trace has several scores and nothing says which counts.
-    pub(crate) fn keeps(&self, trace: &Trace<'_>, filtered: &mut Counts) -> Result<bool, Error> {
+    pub(crate) fn keeps(
+        &self,
+        trace: &Trace<'_>,
+        source: Option<&dyn Source>,
+        filtered: &mut Counts,
+    ) -> Result<bool, Error> {
         let Some(min) = self.min else { return Ok(true) };
-        match self.score(trace)? {
+        match self.score(trace, source)? {
             Some(score) if score >= min => return Ok(true),
             Some(_) => filtered.add(MIN_SCORE),
             None => filtered.add(NO_SCORE),
@@ -32,9 +38,12 @@ impl ScoreFilter {
         Ok(false)
     }
 
-    /// The score that counts; `None` if it is missing.
-    pub(crate) fn score(&self, trace: &Trace<'_>) -> Result<Option<f64>, Error> {
-        match (&self.selection, trace.scores()) {
+    /// The score that counts; `None` if it is missing. Where nothing was asked for, the source may know what counts.
+    pub(crate) fn score(&self, trace: &Trace<'_>, source: Option<&dyn Source>) -> Result<Option<f64>, Error> {
+        let usual = source
+            .is_some_and(Source::averages_scores)
+            .then_some(&ScoreSelection::Mean);
+        match (self.selection.as_ref().or(usual), trace.scores()) {
             (_, []) => Ok(None),
             (None, [only]) => Ok(only.number()),
             (None, several) => Err(ambiguous(several)),

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use tracemill_formats::{EncodeError, Losses, Scratch};
-use tracemill_io::Record;
+use tracemill_io::{Extent, Gatherer, Record};
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
 use tracemill_pairs::PromptMode;
-use tracemill_sources::{Batch, Superseded};
+use tracemill_sources::{Batch, Source, Superseded};
 
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
@@ -39,7 +39,7 @@ pub(crate) struct Done {
 
 impl Done {
     /// Forgets the last block, keeping the buffers.
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.rejects.clear();
         self.per_input.clear();
@@ -47,12 +47,17 @@ impl Done {
         self.failure = None;
     }
 
+    /// Adds the account alone to another one.
+    pub(crate) fn settle_into(&mut self, ledger: &mut Ledger) {
+        ledger.merge(&self.ledger);
+    }
+
     /// Moves the counts of losses into the ledger.
     pub(crate) fn settle(&mut self) {
         self.tally.drain_into(&mut self.ledger);
     }
 
-    fn count_input(&mut self, input: usize) {
+    pub(crate) fn count_input(&mut self, input: usize) {
         match self.per_input.last_mut() {
             Some((last, count)) if *last == input => *count += 1,
             _ => self.per_input.push((input, 1)),
@@ -84,7 +89,7 @@ pub(crate) struct Bad {
 }
 
 impl Bad {
-    fn new(code: &'static str, message: String) -> Self {
+    pub(crate) fn new(code: &'static str, message: String) -> Self {
         Bad {
             code,
             message,
@@ -140,7 +145,7 @@ impl Work<'_> {
     /// Works a block: each trace to its examples.
     pub(crate) fn block(&self, numbered: &Numbered, done: &mut Done) {
         self.decode_block(numbered, done, |record, _, trace, done| {
-            self.trace(Place::Record(record), trace, done)
+            self.trace(self.place(record), trace, done)
         });
     }
 
@@ -155,8 +160,7 @@ impl Work<'_> {
         done.clear();
         let mut batch = Batch::new();
         for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
-            done.ledger.records.read += 1;
-            done.count_input(record.input());
+            self.count(&record, done);
             let visited = self.record(&record, ordinal, &mut batch, done).and_then(|()| {
                 let mut traces = batch.traces().iter().enumerate();
                 traces.try_for_each(|(which, trace)| visit(&record, which, trace, done))
@@ -167,6 +171,44 @@ impl Work<'_> {
             }
         }
         done.settle();
+    }
+
+    /// Counts a record that is read where it stands; those that traces were put together from were counted before.
+    fn count(&self, record: &Record<'_>, done: &mut Done) {
+        if self.inputs[record.input()].origins.is_none() {
+            done.ledger.records.read += 1;
+            done.count_input(record.input());
+        }
+    }
+
+    /// Where a record stands.
+    fn place<'r>(&'r self, record: &'r Record<'r>) -> Place<'r> {
+        Place::Record(record, self.inputs[record.input()].locate(record))
+    }
+
+    /// Decodes a block and gives away what each record holds; stops at the first bad record if that ends the run, or where
+    /// `visit` does.
+    pub(crate) fn decode_owned<'b>(
+        &'b self,
+        numbered: &'b Numbered,
+        done: &mut Done,
+        mut visit: impl FnMut(Record<'b>, Batch<'b>, &mut Done) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        done.clear();
+        let mut decode = || {
+            for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
+                self.count(&record, done);
+                let mut batch = Batch::new();
+                self.record(&record, ordinal, &mut batch, done)?;
+                if !batch.traces().is_empty() {
+                    visit(record, batch, done)?;
+                }
+            }
+            Ok(())
+        };
+        let decoded = decode();
+        done.settle();
+        decoded
     }
 
     /// Decodes a record into `batch`, which stays empty if there is nothing to go on with.
@@ -187,22 +229,33 @@ impl Work<'_> {
         }
         if let Err(bad) = self.decode(record, batch) {
             batch.clear();
-            done.ledger.records.rejected.add(bad.code);
-            return self.reject(Place::Record(record), &bad, done);
+            if self.inputs[record.input()].origins.is_none() {
+                done.ledger.records.rejected.add(bad.code);
+            } else {
+                done.ledger.traces.read += 1;
+                done.ledger.traces.rejected.add(bad.code);
+            }
+            return self.reject(self.place(record), &bad, done);
         }
         if let Some(code) = batch.skipped() {
             batch.clear();
             done.ledger.records.skipped.add(code);
             return Ok(());
         }
-        done.ledger.records.decoded += 1;
+        if self.inputs[record.input()].origins.is_none() {
+            done.ledger.records.decoded += 1;
+        }
         for &(code, count) in batch.notes() {
             done.ledger.notes.add_many(code, count);
         }
         for trace in batch.traces_mut() {
             done.ledger.traces.read += 1;
             if !self.config.adjustments.is_empty() {
-                self.config.adjustments.apply(trace, &mut done.ledger.adjusted);
+                let path = self.inputs[record.input()].input.name();
+                let ledger = &mut done.ledger;
+                self.config
+                    .adjustments
+                    .apply(trace, path, &mut ledger.adjusted, &mut ledger.joined);
             }
         }
         Ok(())
@@ -218,18 +271,23 @@ impl Work<'_> {
     }
 
     pub(crate) fn trace(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
+        let source = self.source(place);
         if !self
             .config
-            .scores
-            .keeps(trace, &mut done.ledger.traces.filtered)?
+            .admits(trace, source, &mut done.ledger.traces.filtered)?
         {
             return Ok(());
         }
+        self.make(place, trace, done)
+    }
+
+    /// Appends the examples of a trace that no filter took out.
+    pub(crate) fn make(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
         let start = done.bytes.len();
         let tally = done.tally.clone();
         let encoded = match self.config.examples {
             Examples::Conversations(turns) => self.conversations(turns, trace, done),
-            Examples::Labelled { threshold } => self.labelled(threshold, trace, done)?,
+            Examples::Labelled { threshold } => self.labelled(threshold, place, trace, done)?,
         };
         match encoded {
             Ok(Made::Examples(examples)) => {
@@ -245,6 +303,15 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The source of what stands at a place; none for traces in memory.
+    pub(crate) fn source(&self, place: Place<'_>) -> Option<&dyn Source> {
+        match place {
+            Place::Record(record, _) => Some(&*self.inputs.get(record.input())?.source),
+            Place::Gathered { extent, .. } => Some(&*self.inputs.get(extent.input)?.source),
+            Place::Index(_) => None,
+        }
     }
 
     /// Appends every example of a trace; a refused one takes the others with it.
@@ -265,13 +332,14 @@ impl Work<'_> {
     fn labelled(
         &self,
         threshold: f64,
+        place: Place<'_>,
         trace: &Trace<'_>,
         done: &mut Done,
     ) -> Result<Result<Made, Bad>, Error> {
         let Some(split) = PromptMode::Exact.split(trace.messages()) else {
             return Ok(Ok(Made::Nothing("no-target")));
         };
-        let Some(score) = self.config.scores.score(trace)? else {
+        let Some(score) = self.config.scores.score(trace, self.source(place))? else {
             return Ok(Ok(Made::Nothing("no-score")));
         };
         let example = Example::Labelled(Labelled {
@@ -300,12 +368,23 @@ impl Work<'_> {
     }
 
     /// Fails the run, or notes the record and lets it go on.
-    fn reject(&self, place: Place<'_>, bad: &Bad, done: &mut Done) -> Result<(), Error> {
+    pub(crate) fn reject(&self, place: Place<'_>, bad: &Bad, done: &mut Done) -> Result<(), Error> {
         if self.config.on_error == OnError::Fail {
             return Err(bad.fail(&place));
         }
-        if let (Rejects::Keep, Place::Record(record)) = (self.rejects, place) {
-            write_reject(&record.locator(), record, bad, &mut done.rejects);
+        match (self.rejects, place) {
+            (Rejects::Keep, Place::Record(record, locator)) => {
+                write_reject(&locator, record, bad, &mut done.rejects);
+            }
+            (
+                Rejects::Keep,
+                Place::Gathered {
+                    name, extent, record, ..
+                },
+            ) => {
+                write_gathered(name, extent, record, bad, &mut done.rejects);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -319,21 +398,70 @@ enum Made {
 }
 
 /// Where a trace came from, for messages.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'r> {
-    /// A record of an input.
-    Record(&'r Record<'r>),
+    /// A record of an input, and where it stands.
+    Record(&'r Record<'r>, Locator<'r>),
     /// A trace in memory, by its index.
     Index(usize),
+    /// A record that was read again by its place.
+    Gathered {
+        name: &'r str,
+        gatherer: &'r Gatherer,
+        extent: Extent,
+        record: &'r [u8],
+    },
+}
+
+impl<'r> Place<'r> {
+    /// The place of a record that is read where it stands.
+    pub(crate) fn of(record: &'r Record<'r>) -> Self {
+        Place::Record(record, record.locator())
+    }
 }
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Record(record) => record.locator().fmt(f),
+            Place::Record(_, locator) => locator.fmt(f),
             Place::Index(index) => write!(f, "trace {index}"),
+            Place::Gathered {
+                name,
+                gatherer,
+                extent,
+                ..
+            } => write!(f, "{name}:{}", line_of(gatherer, *extent)),
         }
     }
+}
+
+/// The line of a record; counted only when somebody has to be told.
+fn line_of(gatherer: &Gatherer, of: Extent) -> usize {
+    let (mut line, mut at) = (1, 0);
+    let mut piece = Vec::new();
+    while at < of.byte {
+        let len = (of.byte - at).min(1 << 20) as usize;
+        let extent = Extent { byte: at, len, ..of };
+        if gatherer.read(extent, &mut piece).is_err() {
+            break;
+        }
+        line += piece.split(|&byte| byte == b'\n').count() - 1;
+        at += len as u64;
+    }
+    line
+}
+
+/// One line of the reject file, of a record that was read again: its line was not counted.
+fn write_gathered(name: &str, extent: Extent, record: &[u8], bad: &Bad, out: &mut Vec<u8>) {
+    let mut w = JsonWriter::new(out);
+    w.begin_object();
+    w.key("path").str(name);
+    w.key("byte").number(extent.byte);
+    w.key("code").str(bad.code);
+    w.key("error").str(&bad.message);
+    w.key("record").str(&String::from_utf8_lossy(record));
+    w.end_object();
+    out.push(b'\n');
 }
 
 /// One line of the reject file. A record that is no UTF-8 is kept as hexadecimal digits: nothing is replaced.

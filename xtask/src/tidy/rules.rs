@@ -89,7 +89,11 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         name: "tracemill-curate",
         siblings: &["tracemill-model"],
-        third_party: &[Always("thiserror"), Feature("tokenizers")],
+        third_party: &[
+            Always("thiserror"),
+            Always("unicode-normalization"),
+            Feature("tokenizers"),
+        ],
         unsafe_code: UnsafeCode::Forbid,
         bans: &[&EFFECTS, &OUTPUT],
     },
@@ -102,6 +106,7 @@ pub(super) const CRATES: &[Crate] = &[
             Always("thiserror"),
             Always("tempfile"),
             Always("sha2"),
+            Always("simdutf8"),
             Feature("flate2"),
             Feature("zstd"),
             Feature("zip"),

@@ -105,12 +105,12 @@ fn types(schema: &RawJson<'_>, value: &RawJson<'_>, losses: &mut Losses, w: &mut
 
 /// Writes one type; says whether it is `null`, which is none.
 fn write_type(name: &Text<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -> bool {
-    let name = name.body();
-    match TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+    let is = |known: &str| known.eq_ignore_ascii_case(name.body());
+    match TYPES.iter().find(|(known, _)| is(known)) {
         Some((_, upper)) => {
             w.key("type").str(upper);
         }
-        None if name.eq_ignore_ascii_case("null") => return true,
+        None if is("null") => return true,
         None => losses.note(Loss::ToolSchema, 0),
     }
     false

@@ -103,12 +103,21 @@ pub(super) fn escape_separators(body: &str) -> String {
 }
 
 /// Appends what a validated string body decodes to.
+///
+/// Escapes stand close together in JSON that became a string, so they are searched for lane by lane: a call for each run costs
+/// more than it finds.
 pub(super) fn decode_into(body: &str, out: &mut String) {
-    for piece in pieces(body) {
-        match piece {
-            Piece::Run(run) => out.push_str(run),
-            Piece::Character(character) => out.push(character),
+    let mut clean = 0;
+    loop {
+        // A body holds neither bare quotes nor control characters: what is special is a backslash.
+        let at = scan::special(body.as_bytes(), clean);
+        out.push_str(&body[clean..at]);
+        if at >= body.len() {
+            return;
         }
+        let (character, length) = escape::first(&body[at..]);
+        out.push(character);
+        clean = at + length;
     }
 }
 

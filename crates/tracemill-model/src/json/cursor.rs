@@ -5,8 +5,9 @@ mod keys;
 mod string;
 mod value;
 
-pub(super) use self::keys::Keys;
+use self::keys::{Keys, Level};
 use self::string::Separators;
+use super::stops::Stops;
 use super::{RawJson, Text};
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
 use crate::limits::Limits;
@@ -38,8 +39,15 @@ pub struct Cursor<'a> {
     at: usize,
     depth: u16,
     limits: Limits,
-    keys: Keys,
     separators: Separators,
+    buffers: Buffers,
+}
+
+/// What a cursor keeps notes in.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    keys: Keys,
+    stops: Stops,
 }
 
 /// The type of the next value.
@@ -101,23 +109,24 @@ impl<'a> Cursor<'a> {
             at: 0,
             depth: 0,
             limits,
-            keys: Keys::default(),
             separators: Separators::default(),
+            buffers: Buffers::default(),
         }
     }
 
-    /// A cursor that works in the buffers of an earlier one, which [`into_keys`](Cursor::into_keys) gives back.
-    pub(super) fn reusing(text: &'a str, keys: Keys) -> Self {
+    /// A cursor that works in the buffers of an earlier one, which [`into_buffers`](Cursor::into_buffers) gives back.
+    pub(super) fn reusing(text: &'a str, buffers: Buffers) -> Self {
         Cursor {
-            keys,
+            buffers,
             ..Cursor::new(text)
         }
     }
 
     /// The buffers, for the next cursor.
-    pub(super) fn into_keys(mut self) -> Keys {
-        self.keys.truncate(0);
-        self.keys
+    pub(super) fn into_buffers(mut self) -> Buffers {
+        self.buffers.keys.clear();
+        self.buffers.stops.clear();
+        self.buffers
     }
 
     /// The limits this cursor enforces.
@@ -185,7 +194,7 @@ impl<'a> Cursor<'a> {
         if self.closes(b'}') {
             return Ok(());
         }
-        let first = self.keys.len();
+        let level = self.buffers.keys.open();
         loop {
             self.space();
             let key = self.key()?;
@@ -196,7 +205,7 @@ impl<'a> Cursor<'a> {
             }
             self.space();
             if !self.another(b'}')? {
-                return self.close_keys(first);
+                return self.close_keys(level);
             }
         }
     }
@@ -311,7 +320,7 @@ impl<'a> Cursor<'a> {
     ///
     /// Costs nothing worth mention when `type` comes first, as it nearly always does. What is malformed is left for
     /// the reading that follows to report.
-    pub(crate) fn type_ahead(&mut self) -> Option<RawJson<'a>> {
+    pub fn type_ahead(&mut self) -> Option<RawJson<'a>> {
         let mark = self.mark();
         let found = self.find_type();
         self.rewind(mark);
@@ -341,7 +350,7 @@ impl<'a> Cursor<'a> {
         Mark {
             at: self.at,
             depth: self.depth,
-            keys: self.keys.len(),
+            keys: self.buffers.keys.level(),
             separators: self.separators,
         }
     }
@@ -350,7 +359,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.at = mark.at;
         self.depth = mark.depth;
-        self.keys.truncate(mark.keys);
+        self.buffers.keys.rewind(mark.keys);
         self.separators = mark.separators;
     }
 }
@@ -366,6 +375,6 @@ fn room(left: usize, passed: usize) -> String {
 pub(crate) struct Mark {
     at: usize,
     depth: u16,
-    keys: usize,
+    keys: Level,
     separators: Separators,
 }

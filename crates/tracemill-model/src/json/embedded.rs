@@ -1,4 +1,4 @@
-use super::cursor::Keys;
+use super::cursor::Buffers;
 use super::{Cursor, RawJson, Text};
 use crate::error::DecodeError;
 
@@ -16,7 +16,7 @@ use crate::error::DecodeError;
 pub struct EmbeddedJson {
     decoded: String,
     canonical: String,
-    keys: Keys,
+    buffers: Buffers,
 }
 
 impl EmbeddedJson {
@@ -32,11 +32,11 @@ impl EmbeddedJson {
     pub fn read(&mut self, text: &Text<'_>) -> Result<RawJson<'_>, DecodeError> {
         self.decoded.clear();
         text.decode_into(&mut self.decoded);
-        let mut cursor = Cursor::reusing(&self.decoded, std::mem::take(&mut self.keys));
+        let mut cursor = Cursor::reusing(&self.decoded, std::mem::take(&mut self.buffers));
         let value = cursor
             .raw_in(&mut self.canonical)
             .and_then(|value| cursor.finish().map(|()| value));
-        self.keys = cursor.into_keys();
+        self.buffers = cursor.into_buffers();
         value
     }
 }

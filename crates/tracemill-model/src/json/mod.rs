@@ -10,6 +10,7 @@ mod embedded;
 mod escape;
 mod raw;
 mod scan;
+mod stops;
 mod text;
 mod writer;
 

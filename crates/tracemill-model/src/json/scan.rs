@@ -1,7 +1,7 @@
 //! Finding the bytes inside a string that matter: quotes, backslashes and control characters.
 
 /// As many bytes are looked at together, in an ordinary register.
-const LANE: usize = 8;
+pub(super) const LANE: usize = 8;
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
@@ -25,78 +25,6 @@ fn tail(bytes: &[u8], at: usize) -> usize {
     found.map_or(bytes.len(), |found| at + found)
 }
 
-/// The inside of a string of less than eight bytes, all plain ASCII, as most keys are: its length, and its bytes with
-/// zeros behind them. `None` for any other string.
-#[inline]
-pub(super) fn short(bytes: &[u8], at: usize) -> Option<(usize, u64)> {
-    let lane = lane(bytes, at)?;
-    let mask = special_mask(lane);
-    let index = first(mask);
-    let plain = mask != 0 && lane & HIGH == 0 && lane.to_le_bytes()[index] == b'"';
-    plain.then(|| (index, lane & ((1 << (index * 8)) - 1)))
-}
-
-/// How far the inside of a string is plain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Plain {
-    /// The offset of the first byte that is not.
-    pub(super) end: usize,
-    /// Whether only ASCII was passed. `false` may also be due to the bytes just behind the end.
-    pub(super) ascii: bool,
-}
-
-/// Passes over the inside of a string, with the escapes that the canonical form has two bytes for.
-///
-/// Ends before the closing quote, any other escape, a control character, or with the text.
-#[inline]
-pub(super) fn body(bytes: &[u8], mut at: usize) -> Plain {
-    let mut seen = 0;
-    while let Some(lane) = lane(bytes, at) {
-        seen |= lane;
-        let mask = special_mask(lane);
-        if mask == 0 {
-            at += LANE;
-            continue;
-        }
-        let index = first(mask);
-        at += index;
-        if lane.to_le_bytes()[index] != b'\\' || !is_short(bytes.get(at + 1)) {
-            let ascii = seen & HIGH == 0;
-            return Plain { end: at, ascii };
-        }
-        at += 2;
-    }
-    body_tail(bytes, at, seen & HIGH == 0)
-}
-
-fn body_tail(bytes: &[u8], from: usize, ascii: bool) -> Plain {
-    let mut end = tail(bytes, from);
-    while bytes.get(end) == Some(&b'\\') && is_short(bytes.get(end + 1)) {
-        end = tail(bytes, end + 2);
-    }
-    let passed = bytes.get(from..end).unwrap_or_default();
-    Plain {
-        end,
-        ascii: ascii && passed.is_ascii(),
-    }
-}
-
-/// Whether a backslash and this byte are the canonical escape of some character.
-#[inline]
-fn is_short(byte: Option<&u8>) -> bool {
-    /// A table is an eighth faster here than comparisons.
-    const SHORT: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut rest: &[u8] = b"\"\\nrtbf";
-        while let [byte, others @ ..] = rest {
-            table[*byte as usize] = true;
-            rest = others;
-        }
-        table
-    };
-    byte.is_some_and(|&byte| SHORT[usize::from(byte)])
-}
-
 #[inline]
 fn lane(bytes: &[u8], at: usize) -> Option<u64> {
     let lane = bytes.get(at..)?.first_chunk()?;
@@ -112,9 +40,40 @@ fn special_mask(lane: u64) -> u64 {
     (quote_or_control | backslash) & !lane & HIGH
 }
 
+/// A mask of the highest bit of each byte that is a quote or a backslash.
+#[inline]
+pub(super) fn quote_or_backslash(lane: u64) -> u64 {
+    // The sum reaches the highest bit of a byte unless its lower seven bits are zero.
+    let differs = |byte: u64| {
+        let difference = lane ^ (LOW * byte);
+        ((difference & !HIGH) + !HIGH) | difference
+    };
+    !(differs(0x22) & differs(0x5c)) & HIGH
+}
+
+/// Whether all of `text`, which has four to sixteen bytes, is ASCII that needs no escape: names of roles and types are.
+#[inline]
+pub(super) fn is_short_word(text: &[u8]) -> bool {
+    let (front, back) = match text.len() {
+        4..LANE => {
+            let half = |half: Option<&[u8; 4]>| half.map_or(0, |half| u64::from(u32::from_le_bytes(*half)));
+            (
+                half(text.first_chunk()) | half(text.last_chunk()) << 32,
+                LOW * 0x61,
+            )
+        }
+        LANE..=16 => {
+            let half = |half: Option<&[u8; LANE]>| half.map_or(0, |half| u64::from_le_bytes(*half));
+            (half(text.first_chunk()), half(text.last_chunk()))
+        }
+        _ => return false,
+    };
+    (special_mask(front) | special_mask(back) | (front | back) & HIGH) == 0
+}
+
 /// The index of the first byte in a mask.
 #[inline]
-fn first(mask: u64) -> usize {
+pub(super) fn first(mask: u64) -> usize {
     (mask.trailing_zeros() / u8::BITS) as usize
 }
 
@@ -148,6 +107,36 @@ mod tests {
     }
 
     #[test]
+    fn quotes_and_backslashes_are_marked_among_any_neighbours() {
+        for byte in 0..=255u8 {
+            for neighbour in 0..=255u8 {
+                let lane = [neighbour, byte, neighbour, b'"', byte, byte, b'\\', neighbour];
+                let marks = quote_or_backslash(u64::from_le_bytes(lane)).to_le_bytes();
+                let wanted = lane.map(|byte| if matches!(byte, b'"' | b'\\') { 0x80 } else { 0 });
+                assert_eq!(marks, wanted, "{lane:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_words_are_told_by_every_byte() {
+        for byte in 0..=255u8 {
+            for length in 0..20 {
+                for at in 0..length {
+                    let mut word = vec![b'a'; length];
+                    word[at] = byte;
+                    let plain = byte.is_ascii() && !is_special(byte);
+                    assert_eq!(
+                        is_short_word(&word),
+                        plain && (4..=16).contains(&length),
+                        "{word:x?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_first_of_several_is_found() {
         for first in 0..40 {
             for second in first..40 {
@@ -155,31 +144,6 @@ mod tests {
                 bytes[second] = b'\\';
                 bytes[first] = b'"';
                 check(&bytes, 0);
-            }
-        }
-    }
-
-    #[test]
-    fn a_body_ends_behind_its_short_escapes() {
-        for (text, end) in [
-            (r#"""#, 0),
-            (r#"a\n\t\r\b\f\"\\""#, 15),
-            (r#"\\""#, 2),
-            (r#"\\\""#, 4),
-            (r"\\\\\", 4),
-            (r#"a\u0041""#, 1),
-            (r#"0123456789abcdef\n\/""#, 18),
-            ("ab\n", 2),
-            ("", 0),
-        ] {
-            for padding in 0..40 {
-                let padded = format!("{}{text}", "x".repeat(padding));
-                let plain = body(padded.as_bytes(), 0);
-                assert_eq!(plain.end, padding + end, "{padded}");
-                assert!(plain.ascii || !padded.is_ascii(), "{padded}");
-                let accented = padded.replacen('x', "é", 1);
-                let plain = body(accented.as_bytes(), 0);
-                assert_eq!(plain.ascii, padding == 0, "{accented}");
             }
         }
     }

@@ -76,7 +76,11 @@ impl<'b> JsonWriter<'b> {
     }
 
     /// Writes a string literal, escaping what needs it.
+    #[inline]
     pub fn str(&mut self, text: &str) -> &mut Self {
+        if scan::is_short_word(text.as_bytes()) {
+            return self.text(&Text::from_canonical(text));
+        }
         self.begin_string().push(text).end();
         self
     }
@@ -294,15 +298,40 @@ fn push_number(number: u64, out: &mut Vec<u8>) {
 
 /// Canonical JSON holds no control characters and none of the three separators, so only quotes and backslashes need
 /// an escape when it goes into a string.
+///
+/// JSON holds one of them in every other lane. So each lane is written whole, and what stands behind one of them once
+/// more, a byte further on: that has no branch but the one on how many there are.
 fn escape_canonical(json: &[u8], out: &mut Vec<u8>) {
-    let mut clean = 0;
-    loop {
-        let at = scan::special(json, clean);
-        out.extend_from_slice(&json[clean..at]);
-        match json.get(at) {
-            Some(&byte) => out.extend_from_slice(&[b'\\', byte]),
-            None => return,
+    let start = out.len();
+    out.resize(start + 2 * json.len() + scan::LANE, 0);
+    let room = &mut out[start..];
+    let mut end = 0;
+    let (lanes, tail) = json.as_chunks();
+    for &bytes in lanes {
+        let lane = u64::from_le_bytes(bytes);
+        let mut marks = scan::quote_or_backslash(lane);
+        put_lane(room, end, lane);
+        while marks != 0 {
+            let index = scan::first(marks);
+            room[end + index] = b'\\';
+            end += 1;
+            put_lane(room, end + index, lane >> (index * 8));
+            marks &= marks - 1;
         }
-        clean = at + 1;
+        end += scan::LANE;
     }
+    for &byte in tail {
+        if matches!(byte, b'"' | b'\\') {
+            room[end] = b'\\';
+            end += 1;
+        }
+        room[end] = byte;
+        end += 1;
+    }
+    out.truncate(start + end);
+}
+
+#[inline]
+fn put_lane(room: &mut [u8], at: usize, lane: u64) {
+    room[at..at + scan::LANE].copy_from_slice(&lane.to_le_bytes());
 }

@@ -119,7 +119,8 @@ fn canonical_goldens_of_every_crate_satisfy_the_schema() {
             let path = entry.unwrap().path();
             let name = path.file_name().and_then(|name| name.to_str());
             if path.is_dir() {
-                folders.push(path);
+                // What formats are checked with breaks their rules.
+                folders.extend((name != Some("check")).then_some(path));
             } else if name.is_some_and(is_canonical) {
                 for line in fs::read_to_string(&path).unwrap().lines() {
                     check(&schema, line)

@@ -6,7 +6,7 @@ use tracemill_model::{
 };
 
 use super::Inner;
-use crate::parts::{Span, keep, read_response, read_score};
+use crate::parts::{Span, keep, read_score, response_in};
 use crate::record::object;
 
 /// One completion and what was thought of it.
@@ -38,7 +38,7 @@ impl<'a> Completion<'a> {
                 );
                 return Err(span.error(DecodeErrorKind::MissingField, message));
             }
-            completion.messages = read_response(span)?;
+            completion.messages = response_in(span)?;
             return Ok(completion);
         }
         span.read(|cursor| cursor.object(|cursor, key| completion.read_field(span, cursor, key, keys)))?;
@@ -54,7 +54,7 @@ impl<'a> Completion<'a> {
     ) -> Result<(), DecodeError> {
         let name = &*key.decode();
         if name == keys.response {
-            self.messages = read_response(span.inner(cursor)?)?;
+            self.messages = response_in(span.inner(cursor)?)?;
         } else if name == keys.score || name == FINE {
             self.scores
                 .push(Score::new(Some(key.clone()), read_score(cursor)?));

@@ -10,7 +10,7 @@ use tracemill_model::{
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::options::{SourceOption, SourceOptions};
-use crate::parts::{Span, path_key, prompt_group, read_prompt, read_score, refuse_messages, step};
+use crate::parts::{Span, joined_key, prompt_group, read_prompt, read_score, refuse_messages, step};
 use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
 
@@ -286,7 +286,7 @@ impl Completions {
         for (place, (completion, rating)) in completions.into_iter().zip(ratings).enumerate() {
             let mut trace = base.clone();
             if let Some(id) = &id {
-                trace.set_id(path_key(&[id.clone(), place.to_string()]));
+                trace.set_id(joined_key(&[id.clone(), place.to_string()]));
             }
             trace.set_trial(place as u64);
             if let Some(model) = models.next() {

@@ -35,6 +35,8 @@ pub struct Head {
     magic: Option<&'static str>,
     keys: Vec<String>,
     nodes: Vec<Node>,
+    bytes: Vec<u8>,
+    members: Vec<String>,
 }
 
 /// How a file is laid out, as far as its beginning shows.
@@ -48,6 +50,8 @@ pub enum HeadShape {
     Lines,
     /// One JSON object over several lines.
     Document,
+    /// An archive of files.
+    Archive,
     /// White space or nothing.
     Empty,
     /// Something else.
@@ -61,6 +65,7 @@ impl HeadShape {
             HeadShape::Array => "an array",
             HeadShape::Lines => "JSON Lines",
             HeadShape::Document => "an object",
+            HeadShape::Archive => "an archive",
             HeadShape::Empty => "an empty file",
             HeadShape::NotJson => "no JSON",
         }
@@ -86,7 +91,26 @@ impl Head {
         if head.shape == HeadShape::NotJson {
             head.magic = magic(bytes);
         }
+        head.bytes = bytes.to_vec();
         head
+    }
+
+    /// What an archive shows: the names of the files in it.
+    ///
+    /// ```
+    /// use tracemill_sources::{Detection, Head, detect};
+    /// let head = Head::of_archive(["header.json", "samples/1_epoch_1.json"]);
+    /// assert!(matches!(detect(&head), Detection::One { info, .. } if info.name() == "inspect"));
+    /// ```
+    pub fn of_archive<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        let mut head = Head::without_record(HeadShape::Archive);
+        head.members = names.into_iter().map(Into::into).collect();
+        head
+    }
+
+    /// The names of the files in an archive.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(String::as_str)
     }
 
     /// How the file is laid out.
@@ -107,6 +131,25 @@ impl Head {
     /// The string at this JSON pointer of the first record, if it is a short one.
     pub fn text(&self, pointer: &str) -> Option<&str> {
         self.node(pointer)?.text.as_deref()
+    }
+
+    /// Whether these characters stand somewhere in the beginning: for names that are values, deep in lists.
+    pub fn mentions(&self, needle: &str) -> bool {
+        !needle.is_empty()
+            && self
+                .bytes
+                .windows(needle.len())
+                .any(|window| window == needle.as_bytes())
+    }
+
+    /// Takes what looks like a long first line for what it is: one object, of which no other line follows.
+    #[must_use]
+    pub fn as_document(mut self) -> Self {
+        if self.shape == HeadShape::Lines {
+            self.shape = HeadShape::Document;
+            self.single = true;
+        }
+        self
     }
 
     /// The keys of the first record, in order.
@@ -141,6 +184,8 @@ impl Head {
             magic: None,
             keys: Vec::new(),
             nodes: Vec::new(),
+            bytes: Vec::new(),
+            members: Vec::new(),
         }
     }
 
@@ -187,6 +232,8 @@ impl Head {
             magic: None,
             keys: scan.keys,
             nodes: scan.nodes,
+            bytes: Vec::new(),
+            members: Vec::new(),
         }
     }
 }

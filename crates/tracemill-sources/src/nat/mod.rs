@@ -38,6 +38,10 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             "steps of another event type than `TTC_END`, passed over",
         ),
         Note::new(OTHER_STEP, "`TTC_END` steps of another name, passed over"),
+        Note::new(
+            REPEATED_ID,
+            "groups that a further item with the same `id` adds candidates to, counted where groups are made",
+        ),
         Note::new(NO_DATA, "candidates without `data`, passed over"),
         Note::new(
             NO_TURN_ID,
@@ -71,6 +75,7 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
 
 const NO_CANDIDATE: &str = "no-candidate";
 const OTHER_EVENT: &str = "other-event";
+const REPEATED_ID: &str = "repeated-id";
 const OTHER_STEP: &str = "other-step";
 const NO_DATA: &str = "no-data";
 const NO_TURN_ID: &str = "no-turn-id";
@@ -137,6 +142,10 @@ impl Source for Nat {
         let item = self.read_item(record, &mut cursor)?;
         cursor.finish()?;
         self.deliver(&item, context.limits(), batch)
+    }
+
+    fn continued_group(&self) -> Option<&'static str> {
+        Some(REPEATED_ID)
     }
 }
 

@@ -7,7 +7,7 @@ use tracemill_model::{
 };
 
 use super::{Item, NO_DATA, NO_PROMPT, NO_SCORE, NO_TURN_ID, OBJECT_OUTPUT};
-use crate::parts::{Span, answer, keep, ordinal, path_key, read_content, read_prompt, read_score, step};
+use crate::parts::{Span, answer, joined_key, keep, ordinal, read_content, read_prompt, read_score, step};
 use crate::record::{object, raw};
 use crate::source::Batch;
 
@@ -108,7 +108,7 @@ fn identify<'a>(
     })?;
     let mut group = Group::new(Key::new(key), GroupKind::Turn);
     group.extra_mut().insert(Text::new("example"), item.id.clone());
-    trace.set_id(path_key(&path)).set_group(group).set_trial(trial);
+    trace.set_id(joined_key(&path)).set_group(group).set_trial(trial);
     Ok(())
 }
 

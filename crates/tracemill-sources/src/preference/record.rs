@@ -7,7 +7,7 @@ use tracemill_model::{
 
 use super::{NO_PROMPT, WHOLE};
 use crate::parts::{
-    Span, hash_group, insert, keep, path_key, prompt_group, read_prompt, read_response, read_score, said,
+    Span, hash_group, insert, joined_key, keep, prompt_group, read_prompt, read_score, response_in, said,
     step,
 };
 use crate::record::Once;
@@ -221,7 +221,7 @@ impl<'a> Record<'a> {
             trace.messages_mut().extend(answer);
             both.extend_from_slice(&conversation(&trace));
             if let Some(id) = &id {
-                trace.set_id(path_key(&[id.clone(), name.to_owned()]));
+                trace.set_id(joined_key(&[id.clone(), name.to_owned()]));
             }
             trace.set_trial(trial as u64);
             let value = ScoreValue::Number(RawJson::from(1 - trial as u64));
@@ -247,7 +247,7 @@ impl<'a> Record<'a> {
         let prompt = match completion {
             Some(completion) => {
                 let prompt = messages.len();
-                messages.extend(read_response(completion).map_err(|error| error.in_key("completion"))?);
+                messages.extend(response_in(completion).map_err(|error| error.in_key("completion"))?);
                 prompt
             }
             None => messages
@@ -323,7 +323,7 @@ fn read_side(span: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
     match span.kind() {
         Kind::Object if span.has("from") => Ok(vec![read_turn(span)?]),
         Kind::Array => read_turns(span),
-        Kind::Object | Kind::String | Kind::Null => read_response(span),
+        Kind::Object | Kind::String | Kind::Null => response_in(span),
         _ => Err(span.expected("an answer")),
     }
 }

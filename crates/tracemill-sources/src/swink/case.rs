@@ -8,7 +8,7 @@ use tracemill_model::{
 
 use super::turn::Turn;
 use super::{FINAL_DIFFERS, NO_PROMPT, OTHER_CALL, PLACED_USERS, Run};
-use crate::parts::{answer, insert, keep, path_key, refuse_messages, said, step};
+use crate::parts::{answer, insert, joined_key, keep, refuse_messages, said, step};
 use crate::prompts::{CasePrompt, Prompts, read_system, read_users};
 use crate::record::{object, raw};
 use crate::source::Batch;
@@ -150,7 +150,7 @@ fn identify<'a>(
         })?,
     };
     if trace.id().is_none() {
-        trace.set_id(path_key(&path));
+        trace.set_id(joined_key(&path));
     }
     if trace.group().is_none() {
         trace.set_group(Group::new(Key::new(key), GroupKind::Task));

@@ -130,6 +130,11 @@ impl Source for Swink {
         }
         Ok(())
     }
+
+    /// A case has one score for each metric, and one for the verdict.
+    fn averages_scores(&self) -> bool {
+        true
+    }
 }
 
 /// The version of what the reporter writes.

@@ -1,11 +1,11 @@
 //! What became of groups, candidates and pairs, settled in the order of the groups.
 
-use tracemill_pairs::{Fate, PairCounts, Sample, Sampler, SeenPairs, SkipReason};
+use tracemill_pairs::{Fate, PairCounts, Sample, Sampler, SeenPairs, SkipReason, UnusedReason};
 
 use tracemill_formats::Losses;
 
 use crate::error::{Error, ErrorKind};
-use crate::ledger::{Ledger, LossTally};
+use crate::ledger::{Counts, Ledger, LossTally};
 
 /// One pair that a worker made.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,22 @@ pub(crate) struct Paired {
     pub(crate) refused: u64,
     pub(crate) different_scores: bool,
     pub(crate) pieces: Vec<Piece>,
+    pub(crate) listed: Listed,
+    /// How many further records its candidates come from, where the source counts that, and its code.
+    pub(crate) continued: Option<(&'static str, u64)>,
+}
+
+/// What was made of whole prompt classes of a group, in place of pairs.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    /// The candidates in a record that was made.
+    pub(crate) members: Vec<u32>,
+    /// The candidates that make no record though pairing would use them, and why.
+    pub(crate) unused: Vec<(u32, UnusedReason)>,
+    /// The records.
+    pub(crate) records: u64,
+    /// How many pairs the records stand for.
+    pub(crate) pairs: u64,
 }
 
 /// Decides, in order, which pairs stay, and counts everything.
@@ -42,6 +58,26 @@ pub(crate) struct Account {
     choice: Choice,
     /// Groups whose candidates do not all have the same score: what could have been paired.
     pub(crate) different_scores: u64,
+    totals: Totals,
+}
+
+/// What is counted for each group, by the numbers of the reasons: the ledger looks its codes up.
+#[derive(Debug, Default)]
+struct Totals {
+    pairs: PairCounts,
+    refused: u64,
+    written: u64,
+    examples: u64,
+    used: u64,
+    /// Candidates that are in no pair for what pairing knows.
+    unused: [u64; UnusedReason::ALL.len()],
+    /// Candidates whose pairs all went later.
+    late: [u64; SkipReason::ALL.len()],
+    /// Candidates whose pairs the format refused.
+    refused_traces: u64,
+    groups: u64,
+    paired: u64,
+    notes: Counts,
 }
 
 /// Which pass this is, when only a sample of the pairs is wanted.
@@ -61,6 +97,7 @@ impl Account {
             seen,
             choice,
             different_scores: 0,
+            totals: Totals::default(),
         }
     }
 
@@ -68,14 +105,14 @@ impl Account {
         self.choice
     }
 
-    /// Settles one group: appends what stays of its records to `out`, and counts what those lost.
+    /// Settles one group: appends what stays of its records to `out`, unless all of them stay, and counts what those
+    /// lost.
     pub(crate) fn settle(
         &mut self,
         group: &mut Paired,
         bytes: &[u8],
         losses: &mut impl Iterator<Item = Losses>,
         tally: &mut LossTally,
-        ledger: &mut Ledger,
         out: &mut Vec<u8>,
     ) {
         self.different_scores += u64::from(group.different_scores);
@@ -83,6 +120,21 @@ impl Account {
         let mut late = vec![None; group.fates.len()];
         for &(reason, sides) in &group.withdrawn {
             note(&mut late, sides, Some(reason));
+        }
+        for &(member, reason) in &group.listed.unused {
+            group.fates[member as usize] = Fate::Unused(reason);
+        }
+        for &member in &group.listed.members {
+            used[member as usize] = true;
+        }
+        if !self.may_drop() {
+            for piece in &group.pieces {
+                note(&mut used, [piece.chosen as usize, piece.rejected as usize], true);
+            }
+            let pairs = group.pieces.len() as u64;
+            self.count(group, &used, &late, pairs + group.listed.pairs);
+            self.totals.examples += pairs + group.listed.records;
+            return;
         }
         let mut written = 0;
         for piece in &group.pieces {
@@ -100,18 +152,40 @@ impl Account {
             }
             out.extend_from_slice(&bytes[piece.start..piece.end]);
         }
-        count_traces(group, &used, &late, ledger);
-        ledger.groups.read += 1;
-        ledger.groups.paired += u64::from(written > 0);
-        ledger.examples += written;
-        ledger.pairs.possible += group.counts.possible();
-        ledger.pairs.written += written;
-        ledger.pairs.skipped.add_many("refused", group.refused);
-        for reason in SkipReason::ALL {
-            ledger
-                .pairs
-                .skipped
-                .add_many(reason.code(), group.counts.skipped(reason));
+        self.count(group, &used, &late, written);
+        self.totals.examples += written;
+    }
+
+    /// Whether pairs that were made may be left out; if not, `settle` leaves their bytes where they are.
+    pub(crate) fn may_drop(&self) -> bool {
+        self.seen.is_some() || !matches!(self.choice, Choice::All)
+    }
+
+    fn count(&mut self, group: &Paired, used: &[bool], late: &[Option<SkipReason>], written: u64) {
+        if let Some((code, records)) = group.continued {
+            self.totals.notes.add_many(code, records);
+        }
+        self.totals.count_traces(group, used, late);
+        self.totals.groups += 1;
+        self.totals.paired += u64::from(written > 0);
+        self.totals.written += written;
+        self.totals.pairs += group.counts;
+        self.totals.refused += group.refused;
+    }
+
+    /// Moves everything counted into the ledger.
+    pub(crate) fn drain_into(&mut self, ledger: &mut Ledger) {
+        let totals = std::mem::take(&mut self.totals);
+        for (code, count) in totals.notes.iter() {
+            ledger.notes.add_many(code, count);
+        }
+        ledger.groups.read += totals.groups;
+        ledger.groups.paired += totals.paired;
+        ledger.examples += totals.examples;
+        ledger.pairs.written += totals.written;
+        ledger.pairs.possible += totals.pairs.possible();
+        if totals.groups > 0 {
+            totals.drain_reasons(ledger);
         }
     }
 
@@ -137,21 +211,42 @@ fn note<T: Copy>(notes: &mut [T], sides: [usize; 2], what: T) {
     }
 }
 
-/// A candidate is used if it is in a pair that stays; else the reason is that of its pair that came furthest.
-fn count_traces(group: &Paired, used: &[bool], late: &[Option<SkipReason>], ledger: &mut Ledger) {
-    for (index, fate) in group.fates.iter().enumerate() {
-        if used[index] {
-            ledger.traces.used += 1;
-            continue;
+impl Totals {
+    /// A candidate is used if it is in a pair that stays; else the reason is that of its pair that came furthest.
+    fn count_traces(&mut self, group: &Paired, used: &[bool], late: &[Option<SkipReason>]) {
+        for (index, fate) in group.fates.iter().enumerate() {
+            let count = match (used[index], late[index], fate) {
+                (true, ..) => &mut self.used,
+                (false, Some(reason), _) => &mut self.late[reason as usize],
+                (false, None, Fate::Unused(reason)) => &mut self.unused[*reason as usize],
+                (false, None, Fate::Used) => &mut self.refused_traces,
+            };
+            *count += 1;
         }
-        let code = match (fate, late[index]) {
-            (_, Some(reason)) => reason.code(),
-            (Fate::Unused(reason), None) => reason.code(),
-            (Fate::Used, None) => "refused",
-        };
-        ledger.traces.unused.add(code);
+    }
+
+    fn drain_reasons(&self, ledger: &mut Ledger) {
+        let skipped = &mut ledger.pairs.skipped;
+        skipped.add_many(REFUSED, self.refused);
+        for reason in SkipReason::ALL {
+            skipped.add_many(reason.code(), self.pairs.skipped(reason));
+        }
+        ledger.traces.used += self.used;
+        let unused = UnusedReason::ALL
+            .into_iter()
+            .map(|reason| (reason.code(), self.unused[reason as usize]));
+        let late = SkipReason::ALL
+            .into_iter()
+            .map(|reason| (reason.code(), self.late[reason as usize]));
+        let refused = [(REFUSED, self.refused_traces)];
+        for (code, count) in unused.chain(late).chain(refused).filter(|&(_, count)| count > 0) {
+            ledger.traces.unused.add_many(code, count);
+        }
     }
 }
+
+/// The code of what the format refused.
+const REFUSED: &str = "refused";
 
 /// The error for a run in which nothing paired: why, in numbers, and what would change it.
 pub(crate) fn nothing_paired(ledger: &Ledger, different_scores: u64, mode: &str) -> Option<Error> {

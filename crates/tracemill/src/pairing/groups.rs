@@ -1,23 +1,23 @@
-//! The second step: decide which candidates of a group pair, gather those, and encode.
+//! The second step: decide which candidates of a group pair, and gather those.
 
-use tracemill_formats::{Columns, Loss, Losses, Scratch};
-use tracemill_io::{Extent, Gathered, Gatherer};
-use tracemill_model::{Example, JsonWriter};
+use tracemill_formats::{Columns, Losses, Scratch};
+use tracemill_io::{Gathered, Gatherer};
+use tracemill_model::Trace;
 use tracemill_pairs::{
-    Candidate, CandidateFacts, Group, PairScratch, PromptClasses, PromptScratch, ScoredPair, SkipReason,
-    TracePair,
+    Candidate, CandidateFacts, Group, PairScratch, PromptClasses, PromptScratch, ScoredPair,
 };
 use tracemill_sources::Batch;
 
-use super::Pairing;
-use super::account::{Paired, Piece};
+use super::account::{Listed, Paired};
 use super::index::{Entry, Place};
-use crate::error::{Error, ErrorKind};
+use super::lists::{self, List};
+use super::{GroupExamples, Pairing};
+use crate::adjust::Joined;
+use crate::error::Error;
 use crate::inputs::Planned;
 use crate::ledger::{Counts, Ledger, LossTally};
 use crate::mill::Config;
-use crate::policy::OnError;
-use crate::work::{Bad, Rejects, refuse_losses};
+use crate::work::Rejects;
 
 /// What all workers of the second step share.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ pub(crate) struct GroupWork<'m> {
     pub(crate) config: &'m Config,
     pub(crate) pairing: &'m Pairing,
     pub(crate) inputs: &'m [Planned],
-    pub(crate) gatherer: &'m Gatherer,
+    /// Reads records again; none where they are at hand.
+    pub(crate) gatherer: Option<&'m Gatherer>,
     pub(crate) rejects: Rejects,
     pub(crate) later: Later,
 }
@@ -56,23 +57,82 @@ pub(crate) struct GroupsDone {
     /// What the pairs that may be dropped lost, in the order of all pieces.
     pub(crate) losses: Vec<Losses>,
     pub(crate) failure: Option<Error>,
-    columns: Columns,
-    tally: LossTally,
-    buffers: Buffers,
+    pub(crate) columns: Columns,
+    pub(crate) tally: LossTally,
+    pub(crate) buffers: Buffers,
+}
+
+/// What becomes of a group, by positions in it.
+#[derive(Debug)]
+pub(crate) enum Choice {
+    Pairs(Vec<ScoredPair>),
+    Lists(Vec<List>),
+}
+
+impl Choice {
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Choice::Pairs(pairs) => pairs.is_empty(),
+            Choice::Lists(lists) => lists.is_empty(),
+        }
+    }
+
+    /// Which of so many candidates are needed.
+    pub(crate) fn wanted(&self, candidates: usize) -> Vec<bool> {
+        let mut wanted = vec![false; candidates];
+        match self {
+            Choice::Pairs(pairs) => {
+                for side in pairs.iter().flat_map(|pair| [pair.chosen(), pair.rejected()]) {
+                    wanted[side] = true;
+                }
+            }
+            Choice::Lists(lists) => {
+                for &(member, _) in lists.iter().flatten() {
+                    wanted[member] = true;
+                }
+            }
+        }
+        wanted
+    }
+}
+
+/// The candidates of a group: where they are, and what they say, as far as it is needed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Members<'t> {
+    pub(crate) places: &'t [Place],
+    pub(crate) traces: &'t [Option<&'t Trace<'t>>],
+    /// Their lines, where these are known.
+    pub(crate) lines: Option<&'t [u64]>,
+}
+
+impl<'t> Members<'t> {
+    /// The trace of a member that was asked for; none if its record is not what it was.
+    pub(crate) fn trace(&self, member: usize) -> Option<&'t Trace<'t>> {
+        self.traces.get(member).copied().flatten()
+    }
 }
 
 #[derive(Debug, Default)]
-struct Buffers {
+pub(crate) struct Buffers {
     gathered: Gathered,
-    facts: Vec<CandidateFacts>,
+    pub(crate) facts: Vec<CandidateFacts>,
     candidates: Vec<Candidate>,
     classes: PromptClasses,
     pairing: PairScratch,
-    prompts: PromptScratch,
-    encoding: Scratch,
+    pub(crate) prompts: PromptScratch,
+    pub(crate) encoding: Scratch,
 }
 
 impl GroupsDone {
+    /// Forgets the last groups, keeping the buffers.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.rejects.clear();
+        self.paired.clear();
+        self.losses.clear();
+        self.failure = None;
+    }
+
     /// Moves the counts of losses into the ledger.
     pub(crate) fn settle(&mut self, ledger: &mut Ledger) {
         self.tally.drain_into(ledger);
@@ -83,11 +143,7 @@ impl GroupsDone {
 impl GroupWork<'_> {
     /// Works some groups; stops at the first pair that ends the run.
     pub(crate) fn groups(&self, task: &Task, done: &mut GroupsDone) {
-        done.bytes.clear();
-        done.rejects.clear();
-        done.paired.clear();
-        done.losses.clear();
-        done.failure = None;
+        done.clear();
         let mut start = 0;
         for (ordinal, &end) in (task.first..).zip(&task.ends) {
             if let Err(error) = self.group(ordinal, &task.entries[start..end], done) {
@@ -99,6 +155,21 @@ impl GroupWork<'_> {
     }
 
     fn group(&self, ordinal: u64, entries: &[Entry], done: &mut GroupsDone) -> Result<(), Error> {
+        let (choice, mut paired) = self.choose(ordinal, entries, done)?;
+        if !choice.is_empty() {
+            self.gather(entries, &choice, &mut paired, done)?;
+        }
+        done.paired.push(paired);
+        Ok(())
+    }
+
+    /// Decides by the facts alone what becomes of a group.
+    pub(crate) fn choose(
+        &self,
+        ordinal: u64,
+        entries: &[Entry],
+        done: &mut GroupsDone,
+    ) -> Result<(Choice, Paired), Error> {
         let buffers = &mut done.buffers;
         buffers.facts.clear();
         buffers.facts.extend(entries.iter().map(Entry::facts));
@@ -109,8 +180,11 @@ impl GroupWork<'_> {
             .options
             .pair_group(candidates, &mut buffers.pairing)
             .map_err(Error::config)?;
-        let pairs: Vec<ScoredPair> = selected.pairs().collect();
-        let mut paired = Paired {
+        let choice = match self.pairing.examples {
+            GroupExamples::Pairs => Choice::Pairs(selected.pairs().collect()),
+            _ => Choice::Lists(lists::of(selected)),
+        };
+        let paired = Paired {
             ordinal,
             fates: selected.fates().to_vec(),
             counts: selected.counts(),
@@ -118,62 +192,83 @@ impl GroupWork<'_> {
             refused: 0,
             different_scores: selected.has_different_scores(),
             pieces: Vec::new(),
+            listed: Listed::default(),
+            continued: self.continued(entries),
         };
-        if !pairs.is_empty() {
-            self.gather(entries, &pairs, &mut paired, done)?;
-        }
-        done.paired.push(paired);
-        Ok(())
+        Ok((choice, paired))
     }
 
-    /// Reads the candidates of the pairs again, and encodes the pairs.
+    /// How many records go on with the group that an earlier one began, if their source counts that.
+    fn continued(&self, entries: &[Entry]) -> Option<(&'static str, u64)> {
+        let first = entries.first()?.place();
+        let code = self.inputs[first.input].source.continued_group()?;
+        let further = entries
+            .windows(2)
+            .filter(|pair| !pair[0].same_record(&pair[1]))
+            .count();
+        (further > 0).then_some((code, further as u64))
+    }
+
+    /// Reads the candidates that were chosen again, and encodes.
     fn gather(
         &self,
         entries: &[Entry],
-        pairs: &[ScoredPair],
+        choice: &Choice,
         paired: &mut Paired,
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
         let places: Vec<Place> = entries.iter().map(Entry::place).collect();
-        let mut wanted = vec![None; places.len()];
-        for pair in pairs {
-            wanted[pair.chosen()] = Some(0);
-            wanted[pair.rejected()] = Some(0);
-        }
+        let wanted = choice.wanted(places.len());
         let mut extents = Vec::new();
-        for (place, position) in places
-            .iter()
-            .zip(&mut wanted)
-            .filter(|(_, wanted)| wanted.is_some())
-        {
-            *position = Some(extents.len());
+        for (place, _) in places.iter().zip(&wanted).filter(|(_, wanted)| **wanted) {
             extents.push(place.extent());
         }
         let mut gathered = std::mem::take(&mut done.buffers.gathered);
-        self.gatherer.gather(&extents, &mut gathered)?;
-        let mut batches: Vec<Batch<'_>> = Vec::new();
-        for (place, position) in places.iter().zip(&wanted) {
+        if let Some(gatherer) = self.gatherer {
+            gatherer.gather(&extents, &mut gathered)?;
+        }
+        let positions = wanted.iter().scan(0, |next, &wanted| {
+            let position = *next;
+            *next += usize::from(wanted);
+            Some(wanted.then_some(position))
+        });
+        let records: Vec<_> = positions
+            .map(|position| position.map(|position| gathered.get(position)))
+            .collect();
+        self.decode_and_make(&places, &records, None, choice, paired, done)?;
+        done.buffers.gathered = gathered;
+        Ok(())
+    }
+
+    /// Decodes the records of those candidates that have one here, and encodes what was chosen.
+    pub(crate) fn decode_and_make(
+        &self,
+        places: &[Place],
+        records: &[Option<&[u8]>],
+        lines: Option<&[u64]>,
+        choice: &Choice,
+        paired: &mut Paired,
+        done: &mut GroupsDone,
+    ) -> Result<(), Error> {
+        let mut batches: Vec<Batch<'_>> = Vec::with_capacity(places.len());
+        for (place, record) in places.iter().zip(records) {
             let mut batch = Batch::new();
-            if let &Some(position) = position {
-                self.decode(place, gathered.get(position), &mut batch)?;
+            if let Some(record) = record {
+                self.decode(place, record, &mut batch)?;
             }
             batches.push(batch);
         }
-        for pair in pairs {
-            let (chosen, rejected) = (pair.chosen(), pair.rejected());
-            let sides = [chosen, rejected].map(|side| batches[side].traces().get(places[side].which));
-            let [Some(chosen_trace), Some(rejected_trace)] = sides else {
-                return Err(self.changed(&places[chosen]));
-            };
-            let prompt = self.pairing.prompt;
-            match prompt.pair(chosen_trace, rejected_trace, &mut done.buffers.prompts) {
-                Ok(made) => self.encode(&made, pair, [&places[chosen], &places[rejected]], paired, done)?,
-                Err(reason) => paired.withdraw(reason, [chosen, rejected]),
-            }
-        }
-        drop(batches);
-        done.buffers.gathered = gathered;
-        Ok(())
+        let traces: Vec<_> = places
+            .iter()
+            .zip(&batches)
+            .map(|(place, batch)| batch.traces().get(place.which))
+            .collect();
+        let members = Members {
+            places,
+            traces: &traces,
+            lines,
+        };
+        self.make(choice, &members, paired, done)
     }
 
     fn decode<'r>(&'r self, place: &Place, bytes: &'r [u8], batch: &mut Batch<'r>) -> Result<(), Error> {
@@ -183,127 +278,12 @@ impl GroupWork<'_> {
             .source
             .decode(&planned.context, text, batch)
             .map_err(|_| self.changed(place))?;
-        let mut counted_already = Counts::default();
+        let (mut counted_already, mut joined) = (Counts::default(), Joined::default());
+        let path = planned.input.name();
         for trace in batch.traces_mut() {
-            self.config.adjustments.apply(trace, &mut counted_already);
+            let adjustments = &self.config.adjustments;
+            adjustments.apply(trace, path, &mut counted_already, &mut joined);
         }
         Ok(())
-    }
-
-    fn encode(
-        &self,
-        made: &TracePair<'_>,
-        scored: &ScoredPair,
-        places: [&Place; 2],
-        paired: &mut Paired,
-        done: &mut GroupsDone,
-    ) -> Result<(), Error> {
-        let start = done.bytes.len();
-        if let Err(bad) = self.append(made, scored, &mut done.buffers.encoding, &mut done.bytes) {
-            done.bytes.truncate(start);
-            paired.refused += 1;
-            return self.reject(places, &bad, &mut done.rejects);
-        }
-        done.columns |= done.buffers.encoding.columns;
-        let digest = match self.later {
-            Later::MayDrop => {
-                done.losses.push(done.buffers.encoding.losses.clone());
-                made.digest(&mut done.buffers.prompts)
-            }
-            Later::Stays => {
-                done.tally.add(&done.buffers.encoding.losses);
-                0
-            }
-        };
-        paired.pieces.push(Piece {
-            chosen: scored.chosen() as u32,
-            rejected: scored.rejected() as u32,
-            digest,
-            start,
-            end: done.bytes.len(),
-        });
-        Ok(())
-    }
-
-    fn append(
-        &self,
-        made: &TracePair<'_>,
-        scored: &ScoredPair,
-        scratch: &mut Scratch,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Bad> {
-        scratch.clear();
-        if made.prompts_differ() {
-            scratch.lose(Loss::PromptDiffers, 0);
-        }
-        let example = Example::Preference(made.preference(scored));
-        self.config
-            .encoder
-            .encode(&example, scratch, out)
-            .map_err(|error| Bad::encode(&error))?;
-        refuse_losses(self.config, &scratch.losses)?;
-        out.push(b'\n');
-        Ok(())
-    }
-
-    /// Fails the run, or notes the pair and lets it go on.
-    fn reject(&self, [chosen, rejected]: [&Place; 2], bad: &Bad, rejects: &mut Vec<u8>) -> Result<(), Error> {
-        let place = format!(
-            "{} (chosen) and {} (rejected)",
-            self.locate(chosen),
-            self.locate(rejected)
-        );
-        if self.config.on_error == OnError::Fail {
-            return Err(bad.fail(&place));
-        }
-        if self.rejects == Rejects::Keep {
-            let mut w = JsonWriter::new(rejects);
-            w.begin_object();
-            w.key("path").str(self.inputs[chosen.input].input.name());
-            w.key("byte").number(chosen.byte);
-            w.key("rejected_path")
-                .str(self.inputs[rejected.input].input.name());
-            w.key("rejected_byte").number(rejected.byte);
-            w.key("code").str(bad.code);
-            w.key("error").str(&bad.message);
-            w.end_object();
-            rejects.push(b'\n');
-        }
-        Ok(())
-    }
-
-    /// `path:line`; the line is counted only now, when somebody has to be told.
-    fn locate(&self, place: &Place) -> String {
-        let name = self.inputs[place.input].input.name();
-        let (mut line, mut at) = (1, 0);
-        let mut piece = Vec::new();
-        while at < place.byte {
-            piece.clear();
-            let length = (place.byte - at).min(1 << 20) as usize;
-            let extent = Extent {
-                input: place.input,
-                byte: at,
-                len: length,
-            };
-            if self.gatherer.read(extent, &mut piece).is_err() {
-                break;
-            }
-            line += piece.split(|&byte| byte == b'\n').count() - 1;
-            at += length as u64;
-        }
-        format!("{name}:{line}")
-    }
-
-    fn changed(&self, place: &Place) -> Error {
-        let message = format!("{}: has changed while it was read", self.locate(place));
-        Error::new(ErrorKind::Input, message)
-    }
-}
-
-impl Paired {
-    /// Takes back a pair that was selected and is none.
-    fn withdraw(&mut self, reason: SkipReason, sides: [usize; 2]) {
-        self.counts.withdraw(reason, 1);
-        self.withdrawn.push((reason, sides));
     }
 }

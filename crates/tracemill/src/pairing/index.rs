@@ -106,6 +106,11 @@ fn flags(facts: &CandidateFacts) -> u16 {
 }
 
 impl Entry {
+    /// Whether another candidate is of the same record.
+    pub(crate) fn same_record(&self, other: &Entry) -> bool {
+        (self.input, self.byte) == (other.input, other.byte)
+    }
+
     pub(crate) fn place(&self) -> Place {
         Place {
             input: self.input as usize,

@@ -6,13 +6,13 @@ use tracemill_pairs::{PromptScratch, Sampler, ScoreValue, SeenPairs};
 use super::account::{Account, Choice, nothing_paired};
 use super::groups::{GroupWork, GroupsDone, Later, Task};
 use super::index::{Entry, Found};
-use super::{Duplicates, Pairing};
+use super::{Duplicates, GroupOrder, Pairing};
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Ledger, LossTally};
 use crate::mill::{Mill, WhenEmpty};
 use crate::run::Open;
-use crate::work::{Done, Numbered, Rejects, Work};
+use crate::work::{Done, Numbered, Place, Rejects, Work};
 
 /// How many bytes of records one task of the second pass gathers, about.
 const TASK: usize = 256 * 1024;
@@ -35,6 +35,9 @@ impl Mill {
         open: &mut Open<'_>,
         ledger: &mut Ledger,
     ) -> Result<(), Error> {
+        if pairing.order == GroupOrder::Grouped {
+            return self.pair_grouped(pairing, planned, work, open, ledger);
+        }
         let mut groups = self.index(pairing, planned, work, open, ledger)?;
         let mut gatherer = Gatherer::new();
         for planned in planned {
@@ -57,11 +60,7 @@ impl Mill {
             groups.rewind()?;
         }
         let account = self.decide(&pass, &mut groups, choice, ledger, Some(open))?;
-        if ledger.examples == 0 && self.config.empty == WhenEmpty::Fail {
-            let explained = nothing_paired(ledger, account.different_scores, pairing.prompt.name());
-            return explained.map_or(Ok(()), Err);
-        }
-        Ok(())
+        nothing(self, pairing, &account, ledger)
     }
 
     fn index(
@@ -77,7 +76,14 @@ impl Mill {
             indexed.found.clear();
             let (found, scratch) = (&mut indexed.found, &mut indexed.scratch);
             work.decode_block(numbered, &mut indexed.done, |record, which, trace, done| {
-                let score = self.config.scores.score(trace)?;
+                let source = work.source(Place::of(record));
+                if !self
+                    .config
+                    .admits(trace, source, &mut done.ledger.traces.filtered)?
+                {
+                    return Ok(());
+                }
+                let score = self.config.scores.score(trace, source)?;
                 let score = score.and_then(|score| ScoreValue::new(score).ok());
                 match Found::new(record, which, trace, score, pairing.prompt, scratch)? {
                     Some(candidate) => found.push(candidate),
@@ -117,7 +123,7 @@ impl Mill {
             config: &self.config,
             pairing,
             inputs: pass.planned,
-            gatherer: pass.gatherer,
+            gatherer: Some(pass.gatherer),
             rejects: pass.rejects,
             later,
         };
@@ -152,23 +158,26 @@ impl Mill {
             let mut tally = LossTally::default();
             let mut losses = done.losses.drain(..);
             for group in &mut done.paired {
-                account.settle(group, &done.bytes, &mut losses, &mut tally, ledger, &mut out);
+                account.settle(group, &done.bytes, &mut losses, &mut tally, &mut out);
             }
             drop(losses);
             tally.drain_into(ledger);
             done.settle(ledger);
             if let Some(open) = open.as_deref_mut() {
-                open.write(&out, &done.rejects)?;
+                let stays = if account.may_drop() { &out } else { &done.bytes };
+                open.write(stays, &done.rejects)?;
             }
             done.failure.take().map_or(Ok(()), Err)
         };
-        tracemill_io::run(
+        let worked = tracemill_io::run(
             self.config.threads,
             &cancel,
             read,
             |task, done| work.groups(task, done),
             take,
-        )?;
+        );
+        account.drain_into(ledger);
+        worked?;
         Ok(account)
     }
 }
@@ -181,7 +190,21 @@ struct Pass<'p> {
     rejects: Rejects,
 }
 
-fn too_large(max_group: usize) -> Error {
+/// Fails a run that wrote nothing, unless it may.
+pub(super) fn nothing(
+    mill: &Mill,
+    pairing: &Pairing,
+    account: &Account,
+    ledger: &Ledger,
+) -> Result<(), Error> {
+    if ledger.examples > 0 || mill.config.empty == WhenEmpty::Allow {
+        return Ok(());
+    }
+    let explained = nothing_paired(ledger, account.different_scores, pairing.prompt.name());
+    explained.map_or(Ok(()), Err)
+}
+
+pub(super) fn too_large(max_group: usize) -> Error {
     let message = format!("a group has more than {max_group} candidates; raise `--max-group`");
     Error::new(ErrorKind::Limit, message)
 }

@@ -1,8 +1,9 @@
 //! The tokens between strings: white space, brackets, words and numbers.
 
-use super::{Cursor, Result, keys};
+use super::keys::{self, Level};
+use super::{Cursor, Result};
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
-use crate::json::{Text, scan};
+use crate::json::Text;
 
 const TWICE: &str = "this key stands here twice";
 
@@ -86,13 +87,8 @@ impl<'a> Cursor<'a> {
             return Err(self.unexpected("a key in quotes"));
         }
         let start = self.at + 1;
-        if let Some((length, head)) = scan::short(self.text.as_bytes(), start) {
-            self.at = start + length + 1;
-            self.keys.push(start, head);
-            return Ok(Text::from_canonical(&self.text[start..start + length]));
-        }
         let key = self.string()?;
-        self.keys.push(start, keys::head(key.body()));
+        self.buffers.keys.push(start, keys::head(key.body()));
         Ok(key)
     }
 
@@ -105,10 +101,10 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Ends an object whose keys begin at `first`: none of them may stand there twice.
+    /// Ends the object that began with `level`: none of its keys may stand there twice.
     #[inline]
-    pub(super) fn close_keys(&mut self, first: usize) -> Result<()> {
-        match self.keys.close(self.text, first) {
+    pub(super) fn close_keys(&mut self, level: Level) -> Result<()> {
+        match self.buffers.keys.close(self.text, level) {
             None => Ok(()),
             Some(second) => {
                 let error = DecodeError::new(DecodeErrorKind::DuplicateKey, second - 1, TWICE);
@@ -126,7 +122,7 @@ impl<'a> Cursor<'a> {
     /// An error at the key that was read last.
     #[cold]
     pub(crate) fn error_at_key(&self, kind: DecodeErrorKind, message: &str) -> DecodeError {
-        let at = self.keys.last().map_or(self.at, |inside| inside - 1);
+        let at = self.buffers.keys.last().map_or(self.at, |inside| inside - 1);
         DecodeError::new(kind, at, message)
     }
 

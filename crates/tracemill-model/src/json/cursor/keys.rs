@@ -5,7 +5,38 @@ use crate::json::Text;
 
 /// The keys of the objects that are open, those of the innermost last.
 #[derive(Debug, Default)]
-pub(in crate::json) struct Keys(Vec<Key>);
+pub(super) struct Keys {
+    list: Vec<Key>,
+    filter: Filter,
+}
+
+/// Whether a key of the innermost object may stand there twice: only then they are compared. Nearly every object is done
+/// without.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filter {
+    /// One of 64 bits for each key, chosen by its beginning.
+    seen: u64,
+    /// The bits that were chosen twice.
+    twice: u64,
+}
+
+impl Filter {
+    #[inline]
+    fn add(&mut self, head: u64) {
+        /// Spreads the beginning over the highest bits: 2^64 divided by the golden ratio.
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let bit = 1 << (head.wrapping_mul(SPREAD) >> 58);
+        self.twice |= self.seen & bit;
+        self.seen |= bit;
+    }
+}
+
+/// The keys as they were when an object began, or where a cursor may go back to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level {
+    first: usize,
+    outer: Filter,
+}
 
 /// A key by its beginning and its place.
 #[derive(Clone, Copy, Debug)]
@@ -26,43 +57,73 @@ impl Key {
 }
 
 impl Keys {
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    /// Forgets everything, keeping the buffer.
+    pub(super) fn clear(&mut self) {
+        self.list.clear();
+        self.filter = Filter::default();
     }
 
+    /// How it is now, to go back to.
     #[inline]
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
+    pub(super) fn level(&self) -> Level {
+        Level {
+            first: self.list.len(),
+            outer: self.filter,
+        }
+    }
+
+    /// Begins an object.
+    #[inline]
+    pub(super) fn open(&mut self) -> Level {
+        let level = self.level();
+        self.filter = Filter::default();
+        level
+    }
+
+    /// Goes back to how it was.
+    #[inline]
+    pub(super) fn rewind(&mut self, level: Level) {
+        self.list.truncate(level.first);
+        self.filter = level.outer;
     }
 
     /// Notes a key by its [`head`], and where its inside begins.
     #[inline]
     pub(super) fn push(&mut self, start: usize, head: u64) {
-        if self.0.capacity() == 0 {
-            self.0.reserve(32);
+        if self.list.capacity() == 0 {
+            self.list.reserve(32);
         }
-        self.0.push(Key { head, start });
+        self.list.push(Key { head, start });
+        self.filter.add(head);
     }
 
     /// Where the inside of the last key begins.
     pub(super) fn last(&self) -> Option<usize> {
-        self.0.last().map(|key| key.start)
+        self.list.last().map(|key| key.start)
     }
 
-    /// Ends the object whose keys begin at `first`; gives where the first key begins that its object has already.
+    /// Ends the object that began with `level`; gives where the first key begins that its object has already.
     #[inline]
-    pub(super) fn close(&mut self, text: &str, first: usize) -> Option<usize> {
-        /// Up to here comparing each with each is faster than sorting.
-        const FEW: usize = 16;
-        let keys = &self.0[first..];
-        let second = if keys.len() <= FEW {
-            among_few(text, keys)
+    pub(super) fn close(&mut self, text: &str, level: Level) -> Option<usize> {
+        let second = if self.filter.twice == 0 {
+            None
         } else {
-            among_many(text, keys)
+            second(text, &self.list[level.first..])
         };
-        self.0.truncate(first);
+        self.rewind(level);
         second
+    }
+}
+
+/// Where the first key begins that stands there already.
+#[inline(never)]
+fn second(text: &str, keys: &[Key]) -> Option<usize> {
+    /// Up to here comparing each with each is faster than sorting.
+    const FEW: usize = 16;
+    if keys.len() <= FEW {
+        among_few(text, keys)
+    } else {
+        among_many(text, keys)
     }
 }
 
@@ -83,7 +144,6 @@ pub(super) fn head(key: &str) -> u64 {
         .fold(0, |head, &byte| head << 8 | u64::from(byte))
 }
 
-#[inline]
 fn among_few(text: &str, keys: &[Key]) -> Option<usize> {
     let twice = |(index, key): (usize, &Key)| {
         let same = |other: &Key| key.head == other.head && key.same(*other, text);

@@ -4,64 +4,90 @@ use std::borrow::Cow;
 
 use super::{Cursor, Result};
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::json::{Text, canonical, escape, scan};
+use crate::json::{Text, canonical, escape};
 
 impl<'a> Cursor<'a> {
     /// Consumes the string whose opening quote is next.
     #[inline]
     pub(super) fn string(&mut self) -> Result<Text<'a>> {
         let start = self.at + 1;
-        let bytes = self.text.as_bytes();
-        let plain = scan::body(bytes, start);
-        let closed = bytes.get(plain.end) == Some(&b'"');
-        if closed && (plain.ascii || !self.separators.within(self.text, start, plain.end)) {
-            self.at = plain.end + 1;
-            return Ok(Text::from_canonical(&self.text[start..plain.end]));
+        let stops = &self.buffers.stops;
+        match stops.near(start) {
+            Some(stop) if !stops.separators() && self.text.as_bytes().get(stop) == Some(&b'"') => {
+                self.at = stop + 1;
+                Ok(Text::from_canonical(&self.text[start..stop]))
+            }
+            _ => self.long_string(start),
         }
-        self.odd_string(start, plain.end)
+    }
+
+    /// Consumes a string whose first stop is not near, or not a quote.
+    #[inline(never)]
+    fn long_string(&mut self, start: usize) -> Result<Text<'a>> {
+        let stop = self.next_stop(start);
+        let closed = self.text.as_bytes().get(stop) == Some(&b'"');
+        if closed && !self.holds_separator(start, stop) {
+            self.at = stop + 1;
+            return Ok(Text::from_canonical(&self.text[start..stop]));
+        }
+        self.odd_string(start, stop)
+    }
+
+    #[inline]
+    fn next_stop(&mut self, from: usize) -> usize {
+        self.buffers.stops.next(self.text.as_bytes(), from)
+    }
+
+    /// Whether a character that the canonical form escapes and JSON does not stands in a string, the stops of which
+    /// were found.
+    #[inline]
+    fn holds_separator(&mut self, start: usize, end: usize) -> bool {
+        self.buffers.stops.separators() && self.separators.within(self.text, start, end)
     }
 
     /// Consumes a string that has to be looked at more closely: other escapes, separators, errors.
-    /// Its inside begins at `start` and is plain up to `at`.
+    /// Its inside begins at `start`, and its first stop is `stop`.
     #[inline(never)]
-    fn odd_string(&mut self, start: usize, mut at: usize) -> Result<Text<'a>> {
+    fn odd_string(&mut self, start: usize, mut stop: usize) -> Result<Text<'a>> {
         let bytes = self.text.as_bytes();
         let mut respelled = String::new();
         let mut copied = start;
-        loop {
-            match bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    let escape = self.odd_escape(at)?;
-                    if !escape.canonical {
-                        if copied == start {
-                            respelled = super::room(bytes.len() - start, at - start);
-                        }
-                        respelled.push_str(&self.text[copied..at]);
-                        escape::put_character(escape.character, &mut respelled);
-                        copied = at + escape.length;
-                    }
-                    at += escape.length;
+        while bytes.get(stop) != Some(&b'"') {
+            let Some(at) = self.escape_before(copied, stop) else {
+                return Err(self.ends_badly(stop));
+            };
+            let escape = self.odd_escape(at)?;
+            if !escape.canonical {
+                if copied == start {
+                    respelled = super::room(bytes.len() - start, at - start);
                 }
-                _ => return Err(self.ends_badly(at)),
+                respelled.push_str(&self.text[copied..at]);
+                escape::put_character(escape.character, &mut respelled);
+                copied = at + escape.length;
             }
-            at = scan::body(bytes, at).end;
+            stop = self.next_stop(at + escape.length);
         }
-        self.at = at + 1;
-        let rest = &self.text[copied..at];
+        self.at = stop + 1;
+        let rest = &self.text[copied..stop];
         let body = if copied == start {
             Cow::Borrowed(rest)
         } else {
             respelled.push_str(rest);
             Cow::Owned(respelled)
         };
-        Ok(Text::from_canonical(
-            if self.separators.within(self.text, start, at) {
-                Cow::Owned(canonical::escape_separators(&body))
-            } else {
-                body
-            },
-        ))
+        Ok(Text::from_canonical(if self.holds_separator(start, stop) {
+            Cow::Owned(canonical::escape_separators(&body))
+        } else {
+            body
+        }))
+    }
+
+    /// The offset of the backslash that escapes the byte at `stop`, in a string of which the part before `start` is
+    /// done with; `None` if none does.
+    fn escape_before(&self, start: usize, stop: usize) -> Option<usize> {
+        let before = &self.text.as_bytes()[start..stop];
+        let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\').count();
+        (backslashes % 2 == 1).then(|| stop - 1)
     }
 
     /// Reads an escape that is none of the short ones of the canonical form.
@@ -138,8 +164,7 @@ impl<'a> Cursor<'a> {
 
 /// Where the next character is that the canonical form escapes and JSON does not.
 ///
-/// Looked for when the first string beyond ASCII is met: one search over the rest of the text, nearly always in vain,
-/// is cheaper than one for each string.
+/// Looked for when there may be one: one search over the rest of the text is cheaper than one for each string.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Separators {
     next: usize,

@@ -101,7 +101,7 @@ impl<'a> Cursor<'a> {
         if self.closes(b'}') {
             return Ok(());
         }
-        let first = self.keys.len();
+        let level = self.buffers.keys.open();
         loop {
             let start = self.at + 1;
             let key = self.key()?;
@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
             }
             self.gap(keep);
             if !self.another(b'}')? {
-                return self.close_keys(first);
+                return self.close_keys(level);
             }
             self.gap(keep);
         }

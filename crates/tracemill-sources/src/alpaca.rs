@@ -1,0 +1,145 @@
+//! `alpaca`: instructions and their outputs.
+
+use tracemill_model::json::Kind;
+use tracemill_model::{DecodeError, Elements, Framing, Message, RawJson, Role, Text, Trace};
+
+use crate::detect::Evidence;
+use crate::head::Head;
+use crate::parts::said;
+use crate::registry::{JSON, Note, SourceInfo};
+use crate::source::{Batch, Context, Source};
+use crate::walk::{self, Said};
+
+pub(crate) const INFO: SourceInfo = SourceInfo {
+    name: "alpaca",
+    summary: "Alpaca data: `instruction`, `input` and `output`, perhaps with `system` and `history`",
+    suffixes: JSON,
+    reads: "What the user says is the `instruction` and, if there is one, the `input` on a line of its own, as LLaMA-Factory joins \
+            them; the `input` is kept beside, so that the two can be told apart. The `output` is the answer. The pairs of \
+            `history` go before, and `system` before everything, unless it is empty. Everything else is kept.",
+    skips: &[],
+    notes: &[Note::new(
+        INPUT,
+        "records whose `input` was put behind the `instruction`",
+    )],
+    options: &[],
+    make: |_| Box::new(Alpaca),
+};
+
+const INPUT: &str = "joined-input";
+
+/// Alpaca data.
+#[derive(Clone, Copy, Debug)]
+struct Alpaca;
+
+impl Source for Alpaca {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn framings(&self) -> Vec<Framing> {
+        vec![
+            Framing::Lines,
+            Framing::Elements(Elements::at("")),
+            Framing::Document,
+        ]
+    }
+
+    fn detect(&self, head: &Head) -> Option<Evidence> {
+        let keys = ["/instruction", "/output"];
+        let others = [
+            "/messages",
+            "/generator",
+            "/output_1",
+            "/chosen",
+            "/completions",
+            "/conversations",
+        ];
+        let found = keys.iter().all(|key| head.kind(key) == Some(Kind::String));
+        (found && !others.iter().any(|key| head.has(key))).then(|| Evidence::keys(&keys))
+    }
+
+    fn decode<'a>(
+        &self,
+        context: &Context,
+        record: &'a str,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError> {
+        let row = walk::object(context, record)?;
+        let instruction = string(&row, "instruction")?;
+        let output = string(&row, "output")?;
+        let mut trace = Trace::new();
+        let mut conversation = Said::new(context.limits());
+        if let Some(system) = walk::text(&row, "/system").filter(|system| !system.is_empty()) {
+            conversation.push(said(Role::System, system))?;
+        }
+        if let Some(history) = walk::present(&row, "/history") {
+            read_history(&history, &mut conversation).map_err(|error| error.in_key("history"))?;
+        }
+        let input = walk::text(&row, "/input").filter(|input| !input.is_empty());
+        let mut taken = vec!["instruction", "output", "history", "tools"];
+        let asked = match &input {
+            Some(input) => {
+                batch.note(INPUT, 1);
+                Text::new(format!("{}\n{}", instruction.decode(), input.decode()))
+            }
+            None => instruction,
+        };
+        if conversation
+            .messages
+            .first()
+            .is_some_and(|first| *first.role() == Role::System)
+        {
+            taken.push("system");
+        }
+        conversation.push(said(Role::User, asked))?;
+        conversation.push(said(Role::Assistant, output))?;
+        *trace.messages_mut() = conversation.messages;
+        trace.set_tools(walk::tools(row.get("tools")).map_err(|error| error.in_key("tools"))?);
+        identify(&row, &mut trace, &mut taken);
+        walk::keep_rest(&mut trace, &row, INFO.name, &taken);
+        batch.push(trace);
+        Ok(())
+    }
+}
+
+/// What a record says of itself in the words of a trace.
+fn identify(row: &RawJson<'_>, trace: &mut Trace<'_>, taken: &mut Vec<&str>) {
+    let id = row
+        .get("id")
+        .filter(|id| matches!(id.kind(), Kind::String | Kind::Number));
+    if let Some(id) = id {
+        trace.set_id(tracemill_model::Key::new(id.into_owned()));
+        taken.push("id");
+    }
+    if let Some(model) = walk::text(row, "/model") {
+        trace.set_model(model);
+        taken.push("model");
+    }
+}
+
+fn string(row: &RawJson<'_>, key: &str) -> Result<Text<'static>, DecodeError> {
+    let value = walk::member(row, key, Kind::String)?;
+    Ok(value.as_text().unwrap_or_default().into_owned())
+}
+
+/// Pairs of what was asked and what was answered.
+fn read_history(history: &RawJson<'_>, conversation: &mut Said) -> Result<(), DecodeError> {
+    walk::expect(history, Kind::Array)?;
+    for (index, pair) in history.elements().enumerate() {
+        let pair: Vec<_> = pair
+            .elements()
+            .filter_map(|text| Some(text.as_text()?.into_owned()))
+            .collect();
+        let [asked, answered] = <[Text<'static>; 2]>::try_from(pair)
+            .map_err(|_| walk::wrong("a turn of the history is two strings").in_index(index))?;
+        conversation.push(said(Role::User, asked))?;
+        conversation.push(said(Role::Assistant, answered))?;
+    }
+    Ok(())
+}
+
+/// An answer to a prompt, for sources of the same family.
+pub(crate) fn exchange(instruction: Text<'static>, output: Text<'static>) -> [Message<'static>; 2] {
+    [said(Role::User, instruction), said(Role::Assistant, output)]
+}

@@ -1,0 +1,273 @@
+//! `anthropic`: logs of requests and responses of the Messages API of Anthropic.
+
+use tracemill_model::json::{Cursor, Kind};
+use tracemill_model::{
+    Content, DecodeError, DecodeErrorKind, Elements, Fields, Framing, Function, Key, Limits, Message,
+    Outcome, RawJson, Role, Text, Tool, Trace,
+};
+
+use crate::blocks::{self, Blocks};
+use crate::detect::Evidence;
+use crate::head::Head;
+use crate::parts::{keep, prompt_group, refuse_messages};
+use crate::record::Once;
+use crate::registry::{JSON, Skip, SourceInfo};
+use crate::source::{Batch, Context, Source};
+
+pub(crate) const INFO: SourceInfo = SourceInfo {
+    name: "anthropic",
+    summary: "logs of requests and responses of the Messages API of Anthropic",
+    suffixes: JSON,
+    reads: "`{request, response}`, one a record; one trace each, grouped by a hash of the request's messages and tools. \
+            A tool's type `custom` \
+            is what it has anyway. `system` is a system message; every `tool_result` is a tool message, before the rest of the user message it \
+            stands in; `thinking` is reasoning, and blocks with a signature are kept in `thinking_blocks` as well; \
+            `redacted_thinking` is opaque reasoning. Blocks of other types stay parts as they are. Where calls stand between texts, the texts \
+            come first. Other fields of a message are kept with `anthropic.` before their names. The `stop_reason`s \
+            `end_turn`, `tool_use` and `stop_sequence` are `completed`, `max_tokens` is `truncated`. The rest of the \
+            request and of the response stays in the fields `request` and `response`.",
+    skips: &[
+        Skip::new(
+            ERROR_BODY,
+            "the provider answered with an error, so there is no answer to learn",
+        ),
+        Skip::new(NO_RESPONSE, "a request is logged without its response"),
+    ],
+    notes: &[],
+    options: &[],
+    make: |_| Box::new(Anthropic),
+};
+
+const ERROR_BODY: &str = "error-body";
+const NO_RESPONSE: &str = "no-response";
+
+/// Logs of the Messages API.
+#[derive(Clone, Copy, Debug)]
+struct Anthropic;
+
+impl Source for Anthropic {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn framings(&self) -> Vec<Framing> {
+        vec![
+            Framing::Lines,
+            Framing::Elements(Elements::at("")),
+            Framing::Document,
+        ]
+    }
+
+    fn detect(&self, head: &Head) -> Option<Evidence> {
+        if head.kind("/request/messages") != Some(Kind::Array) {
+            return None;
+        }
+        let kind = head.text("/response/type")?;
+        let known = kind == "message" || kind == "error";
+        known.then(|| Evidence::keys(&["/request/messages", "/response/type"]))
+    }
+
+    fn decode<'a>(
+        &self,
+        context: &Context,
+        record: &'a str,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError> {
+        let mut cursor = Cursor::with_limits(record, context.limits());
+        let log = Log::read(&mut cursor)?;
+        cursor.finish()?;
+        log.deliver(context.limits(), batch)
+    }
+
+    fn repeats_history(&self) -> bool {
+        true
+    }
+}
+
+/// The keys of a record that may stand there once.
+const KEYS: [&str; 9] = [
+    "request", "response", "id", "scores", "metadata", "group", "trial", "outcome", "score",
+];
+
+/// One record, taken apart.
+#[derive(Debug, Default)]
+struct Log<'a> {
+    own: Trace<'a>,
+    system: Option<Content<'a>>,
+    messages: Option<Vec<Message<'a>>>,
+    tools: Option<Vec<Tool<'a>>>,
+    request: Fields<'a>,
+    answer: Vec<Message<'a>>,
+    response: Fields<'a>,
+}
+
+impl<'a> Log<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+        let mut log = Log::default();
+        let mut once = Once::of(&KEYS);
+        cursor.object(|cursor, key| {
+            once.note(cursor, key)?;
+            match key.body() {
+                "request" => cursor.object(|cursor, key| log.read_request(cursor, key)),
+                "response" if cursor.null()? => Ok(()),
+                "response" => log.read_response(cursor),
+                _ => log.own.read_field(cursor, key),
+            }
+        })?;
+        refuse_messages(&log.own, "`request`")?;
+        Ok(log)
+    }
+
+    fn read_request(&mut self, cursor: &mut Cursor<'a>, key: &Text<'a>) -> Result<(), DecodeError> {
+        match key.body() {
+            "messages" if self.messages.is_none() => {
+                let limit = cursor.limits().messages();
+                let messages = self.messages.insert(Vec::new());
+                cursor.array(|cursor, _| {
+                    blocks::read_message(cursor, messages)?;
+                    within(cursor, messages.len(), limit)
+                })
+            }
+            "system" if self.system.is_none() && cursor.peek()? != Kind::Null => {
+                self.system = Some(Content::read(cursor)?);
+                Ok(())
+            }
+            "tools" if self.tools.is_none() && cursor.peek()? == Kind::Array => {
+                let tools = self.tools.insert(Vec::new());
+                cursor.array(|cursor, _| {
+                    tools.push(tool(cursor)?);
+                    Ok(())
+                })
+            }
+            "messages" | "system" | "tools" if cursor.peek()? != Kind::Null => {
+                Err(cursor.error(DecodeErrorKind::DuplicateKey, "the record has this twice"))
+            }
+            _ => self.request.read(cursor, key),
+        }
+    }
+
+    fn read_response(&mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        let mut content = None;
+        cursor.object(|cursor, key| match key.body() {
+            "content" if content.is_none() => {
+                content = Some(Blocks::read(cursor)?);
+                Ok(())
+            }
+            "content" => Err(cursor.error(DecodeErrorKind::DuplicateKey, "the record has this twice")),
+            _ => self.response.read(cursor, key),
+        })?;
+        match content {
+            Some(content) => content.deliver(Role::Assistant, cursor, &mut self.answer),
+            None => Ok(()),
+        }
+    }
+
+    fn deliver(mut self, limits: Limits, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
+        let status = self.own.extra().get("status").and_then(RawJson::as_f64);
+        let is_error = |kind: &RawJson<'_>| kind.as_str() == "\"error\"";
+        if self.response.get("type").is_some_and(is_error) || status.is_some_and(|status| status >= 400.0) {
+            batch.skip(ERROR_BODY);
+            return Ok(());
+        }
+        if self.answer.is_empty() && self.response.is_empty() {
+            batch.skip(NO_RESPONSE);
+            return Ok(());
+        }
+        if self.answer.is_empty() {
+            return Err(missing("a response needs `content`").in_key("response"));
+        }
+        let asked = self
+            .messages
+            .take()
+            .ok_or_else(|| missing("a request needs `messages`").in_key("request"))?;
+        let mut messages = Vec::with_capacity(asked.len() + 2);
+        if let Some(system) = self.system.take() {
+            let mut message = Message::new(Role::System);
+            message.set_content(system);
+            messages.push(message);
+        }
+        messages.extend(asked);
+        batch.push(self.into_trace(messages, limits)?);
+        Ok(())
+    }
+
+    fn into_trace(
+        mut self,
+        mut messages: Vec<Message<'a>>,
+        limits: Limits,
+    ) -> Result<Trace<'a>, DecodeError> {
+        let mut trace = self.own;
+        if trace.group().is_none() {
+            trace.set_group(prompt_group(&messages, self.tools.as_deref()));
+        }
+        if trace.id().is_none() {
+            trace.set_id(self.response.remove("id").map(Key::new));
+        }
+        let model = text(&mut self.response, "model").or_else(|| text(&mut self.request, "model"));
+        trace.set_model(model);
+        let outcome = self.response.get("stop_reason").and_then(outcome);
+        trace.set_outcome(trace.outcome().or(outcome));
+        trace.set_tools(self.tools);
+        messages.extend(self.answer);
+        *trace.messages_mut() = messages;
+        keep(&mut trace, "request", &self.request, limits)?;
+        keep(&mut trace, "response", &self.response, limits)?;
+        Ok(trace)
+    }
+}
+
+fn within(cursor: &Cursor<'_>, count: usize, limit: usize) -> Result<(), DecodeError> {
+    if count <= limit {
+        return Ok(());
+    }
+    let message = format!("more than {limit} messages in one trace");
+    Err(cursor.error(DecodeErrorKind::OverLimit, message))
+}
+
+fn missing(message: &str) -> DecodeError {
+    DecodeError::new(DecodeErrorKind::MissingField, 0, message)
+}
+
+fn text<'a>(fields: &mut Fields<'a>, key: &str) -> Option<Text<'a>> {
+    fields.get(key).filter(|value| value.kind() == Kind::String)?;
+    fields.remove(key)?.into_text().ok()
+}
+
+/// A tool of the user's has an `input_schema`; those of the provider are kept as they are.
+fn tool<'a>(cursor: &mut Cursor<'a>) -> Result<Tool<'a>, DecodeError> {
+    let raw = cursor.raw()?;
+    let (Some(name), Some(schema)) = (raw.get("name"), raw.get("input_schema")) else {
+        return Ok(Tool::Other(raw));
+    };
+    let Some(name) = name.as_text() else {
+        return Ok(Tool::Other(raw));
+    };
+    let describes = raw.get("description");
+    let description = describes
+        .as_ref()
+        .and_then(RawJson::as_text)
+        .map(Text::into_owned);
+    let mut function = Function::new(name.into_owned())
+        .with_description(description.clone())
+        .with_parameters(schema.into_owned());
+    for (key, value) in raw.members() {
+        let taken = match key.body() {
+            "name" | "input_schema" => true,
+            "description" => description.is_some(),
+            "type" => value.as_str() == "\"custom\"",
+            _ => false,
+        };
+        if !taken {
+            function.extra_mut().insert(key.into_owned(), value.into_owned());
+        }
+    }
+    Ok(Tool::Function(function))
+}
+
+fn outcome(reason: &RawJson<'_>) -> Option<Outcome> {
+    match reason.as_text()?.body() {
+        "end_turn" | "tool_use" | "stop_sequence" => Some(Outcome::Completed),
+        "max_tokens" => Some(Outcome::Truncated),
+        _ => None,
+    }
+}

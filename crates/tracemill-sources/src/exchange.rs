@@ -1,0 +1,173 @@
+//! One request to a provider and its response, in a log of `{"request": …, "response": …}`; what is in them is the
+//! dialect's business.
+
+use tracemill_model::json::Kind;
+use tracemill_model::{
+    DecodeError, DecodeErrorKind, Fields, Group, GroupKind, Key, Limits, Message, Outcome, RawJson, Text,
+    Tool, Trace, digest,
+};
+
+use crate::record::object;
+use crate::registry::Skip;
+use crate::source::Batch;
+
+/// What a dialect reads out of a request and a response.
+pub(crate) trait Dialect {
+    /// What the model was asked.
+    fn prompt(request: &RawJson<'_>) -> Result<Prompt, DecodeError>;
+
+    /// What it answered; none if the response is an error or a refusal to answer.
+    fn answers(response: &RawJson<'_>) -> Result<Vec<Answer>, DecodeError>;
+
+    /// The keys of the request that [`prompt`](Dialect::prompt) takes.
+    const ASKED: &'static [&'static str];
+    /// The keys of the response that [`answers`](Dialect::answers) takes.
+    const ANSWERED: &'static [&'static str];
+    /// The keys of the response under which its id and its model stand.
+    const NAMES: (&'static str, &'static str);
+}
+
+/// What the model was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Prompt {
+    pub(crate) messages: Vec<Message<'static>>,
+    pub(crate) tools: Option<Vec<Tool<'static>>>,
+    /// Tools that the provider runs, as they were recorded: they are no definitions.
+    pub(crate) hosted: Vec<RawJson<'static>>,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) messages: Vec<Message<'static>>,
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// The records that logs of exchanges pass over.
+pub(crate) const SKIPS: &[Skip] = &[
+    Skip::new(
+        ERROR_BODY,
+        "the provider answered with an error, or with nothing to learn",
+    ),
+    Skip::new(NO_RESPONSE, "a request is logged without its response"),
+];
+
+const ERROR_BODY: &str = "error-body";
+const NO_RESPONSE: &str = "no-response";
+
+/// Reads one record: a trace for each answer, in a group by the prompt.
+pub(crate) fn decode<D: Dialect>(
+    record: &str,
+    limits: Limits,
+    batch: &mut Batch<'_>,
+) -> Result<(), DecodeError> {
+    let mut cursor = tracemill_model::json::Cursor::with_limits(record, limits);
+    let record = cursor.raw()?;
+    cursor.finish()?;
+    let missing = || DecodeError::new(DecodeErrorKind::MissingField, 0, "a record needs a `request`");
+    let request = record.get("request").ok_or_else(missing)?;
+    let status = record.get("status").and_then(|status| status.as_f64());
+    let response = record.get("response").filter(|response| !response.is_null());
+    let Some(response) = response else {
+        let failed = status.is_some_and(|status| status >= 400.0);
+        batch.skip(if failed { ERROR_BODY } else { NO_RESPONSE });
+        return Ok(());
+    };
+    let prompt = D::prompt(&request).map_err(|error| error.in_key("request"))?;
+    check_count(&prompt, limits)?;
+    let answers = D::answers(&response).map_err(|error| error.in_key("response"))?;
+    if answers.is_empty() {
+        batch.skip(ERROR_BODY);
+        return Ok(());
+    }
+    let base = base::<D>(&record, &request, &response, prompt, limits)?;
+    deliver(&base, answers, batch);
+    Ok(())
+}
+
+fn check_count(prompt: &Prompt, limits: Limits) -> Result<(), DecodeError> {
+    let (count, most) = (prompt.messages.len(), limits.messages());
+    if count <= most {
+        return Ok(());
+    }
+    let message = format!("the prompt has {count} messages, and at most {most} are read");
+    Err(DecodeError::new(DecodeErrorKind::OverLimit, 0, message).in_key("request"))
+}
+
+/// Everything that the traces of one record share.
+fn base<D: Dialect>(
+    record: &RawJson<'_>,
+    request: &RawJson<'_>,
+    response: &RawJson<'_>,
+    prompt: Prompt,
+    limits: Limits,
+) -> Result<Trace<'static>, DecodeError> {
+    let mut trace = Trace::new();
+    for message in prompt.messages {
+        trace.push_message(message);
+    }
+    trace.set_tools(prompt.tools);
+    let mut canonical = Vec::new();
+    trace.write_json(&mut canonical);
+    let key = Text::new(format!("{:032x}", digest(&canonical)));
+    trace.set_group(Group::new(Key::new(key.into()), GroupKind::Prompt));
+    if !prompt.hosted.is_empty() {
+        let list: Vec<_> = prompt.hosted.iter().map(ToString::to_string).collect();
+        let list = RawJson::parse(&format!("[{}]", list.join(",")))?.into_owned();
+        trace.extra_mut().insert(Text::new("hosted_tools"), list);
+    }
+    let (id, model) = D::NAMES;
+    let named = |value: &RawJson<'_>, key| {
+        value
+            .get(key)
+            .filter(|name| name.kind() == Kind::String)
+            .map(RawJson::into_owned)
+    };
+    trace.set_id(named(response, id).map(Key::new));
+    let model = named(response, model).or_else(|| named(request, "model"));
+    trace.set_model(model.and_then(|model| model.into_text().ok()));
+    for (key, value) in record.members() {
+        if !["request", "response"].contains(&key.body()) {
+            trace.extra_mut().insert(key.into_owned(), value.into_owned());
+        }
+    }
+    let asked = [D::ASKED, &["model"]].concat();
+    let answered = [D::ANSWERED, &[id, D::NAMES.1]].concat();
+    for (key, whole, taken) in [("request", request, asked), ("response", response, answered)] {
+        let mut rest = Fields::new();
+        for (name, value) in whole.members().filter(|(name, _)| !taken.contains(&name.body())) {
+            rest.insert(name, value);
+        }
+        if !rest.is_empty() {
+            trace.extra_mut().insert(Text::new(key), object(&rest, limits)?);
+        }
+    }
+    Ok(trace)
+}
+
+fn deliver(base: &Trace<'static>, answers: Vec<Answer>, batch: &mut Batch<'_>) {
+    let several = answers.len() > 1;
+    for (trial, answer) in (0..).zip(answers) {
+        let mut trace = base.clone();
+        if several {
+            let id = trace.id().map(|id| Text::new(format!("{id}/{trial}")));
+            trace.set_id(id.map(|id| Key::new(id.into())));
+        }
+        trace.set_trial(trial).set_outcome(answer.outcome);
+        for message in answer.messages {
+            trace.push_message(message);
+        }
+        batch.push(trace);
+    }
+}
+
+/// The text under a key, if there is one.
+pub(crate) fn text(value: &RawJson<'_>, key: &str) -> Option<Text<'static>> {
+    value.get(key)?.into_text().ok().map(Text::into_owned)
+}
+
+/// An error about a value of a type that does not belong there.
+pub(crate) fn wrong(wanted: &str, found: &RawJson<'_>) -> DecodeError {
+    let message = format!("expected {wanted}, found {}", found.kind().noun());
+    DecodeError::new(DecodeErrorKind::WrongType, 0, message)
+}

@@ -1,0 +1,112 @@
+//! `gemini`: logs of requests and responses of the Gemini API.
+
+use tracemill_model::json::Kind;
+use tracemill_model::{DecodeError, Elements, Framing, RawJson, Role, Text};
+
+use crate::detect::Evidence;
+use crate::exchange::{self, Answer, Dialect, Prompt, SKIPS, text};
+use crate::gemini_contents::{self as contents, Contents, either};
+use crate::head::Head;
+use crate::registry::{JSON, SourceInfo};
+use crate::source::{Batch, Context, Source};
+
+pub(crate) const INFO: SourceInfo = SourceInfo {
+    name: "gemini",
+    summary: "logs of requests and responses of the Gemini API (`generateContent`)",
+    suffixes: JSON,
+    reads: "`{request, response}`, one a record, the response whole, keys in camelCase or snake_case. \
+            `systemInstruction` is the first message; one trace per candidate, in a group by the request's contents and \
+            tools; `id` is `responseId`, `model` is `modelVersion`. Calls without an id get `call_0`, `call_1`, …, \
+            and results those of the calls of their name, in order. `{\"output\": …}` and `{\"error\": …}` are the text of \
+            a result, other objects stay. Thoughts are the reasoning. Types of schemas become lower case. `STOP` is \
+            `completed`, `MAX_TOKENS` is `truncated`, what was blocked is `errored`. The rest of request and response \
+            stays under `request` and `response`; tools that the provider runs itself are kept under `hosted_tools`.",
+    skips: SKIPS,
+    notes: &[],
+    options: &[],
+    make: |_| Box::new(Gemini),
+};
+
+/// Logs of the Gemini API.
+#[derive(Clone, Copy, Debug)]
+struct Gemini;
+
+impl Source for Gemini {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn framings(&self) -> Vec<Framing> {
+        vec![
+            Framing::Lines,
+            Framing::Elements(Elements::at("")),
+            Framing::Document,
+        ]
+    }
+
+    fn detect(&self, head: &Head) -> Option<Evidence> {
+        let asked = head.kind("/request/contents") == Some(Kind::Array);
+        let answered = [
+            "/response/candidates",
+            "/response/promptFeedback",
+            "/response/error",
+        ]
+        .into_iter()
+        .find(|pointer| head.has(pointer))?;
+        asked.then(|| Evidence::keys(&["/request/contents", answered]))
+    }
+
+    fn decode<'a>(
+        &self,
+        context: &Context,
+        record: &'a str,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError> {
+        exchange::decode::<Gemini>(record, context.limits(), batch)
+    }
+
+    fn repeats_history(&self) -> bool {
+        true
+    }
+}
+
+impl Dialect for Gemini {
+    const ASKED: &'static [&'static str] = &["systemInstruction", "system_instruction", "contents", "tools"];
+    const ANSWERED: &'static [&'static str] = &["candidates"];
+    const NAMES: (&'static str, &'static str) = ("responseId", "modelVersion");
+
+    fn prompt(request: &RawJson<'_>) -> Result<Prompt, DecodeError> {
+        let mut read = Contents::default();
+        if let Some(system) = either(request, "systemInstruction", "system_instruction") {
+            read.content(Role::System, &system)?;
+        }
+        let list = request.get("contents").unwrap_or_else(|| RawJson::from(false));
+        read.list(&list).map_err(|error| error.in_key("contents"))?;
+        let mut prompt = Prompt {
+            messages: read.messages,
+            ..Prompt::default()
+        };
+        if let Some(tools) = request.get("tools").filter(|tools| !tools.is_null()) {
+            contents::tools(&tools, &mut prompt)?;
+        }
+        Ok(prompt)
+    }
+
+    fn answers(response: &RawJson<'_>) -> Result<Vec<Answer>, DecodeError> {
+        let candidates = response.get("candidates");
+        let mut answers = Vec::new();
+        for candidate in candidates.iter().flat_map(RawJson::elements) {
+            let Some(content) = candidate.get("content") else {
+                continue;
+            };
+            let mut read = Contents::default();
+            read.content(Role::Assistant, &content)?;
+            let reason = text(&candidate, "finishReason").or_else(|| text(&candidate, "finish_reason"));
+            answers.push(Answer {
+                messages: read.messages,
+                outcome: reason.as_ref().map(Text::body).and_then(contents::outcome),
+            });
+        }
+        Ok(answers)
+    }
+}

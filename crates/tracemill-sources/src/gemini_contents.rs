@@ -1,0 +1,240 @@
+//! Messages made of contents and parts, as the Gemini API has them: `{"role": "model", "parts": [{"text": "…"}]}`.
+//!
+//! Types as in google-genai 3.4.0; keys in camelCase, as the API has them, or in `snake_case`, as its SDK for Python prints
+//! them. Calls have no ids: they get `call_0`, `call_1`, … in the order of the conversation, and results take those of the
+//! calls of their name, in order.
+
+use tracemill_model::json::Kind;
+use tracemill_model::{
+    Arguments, Content, DecodeError, Function, Media, MediaKind, MediaSource, Message, Outcome, Part,
+    RawJson, Reasoning, Role, Text, TextPart, Tool, ToolCall,
+};
+
+use crate::exchange::{Prompt, text, wrong};
+use crate::genai::lower_types;
+
+/// Reads one conversation, content by content.
+#[derive(Default)]
+pub(crate) struct Contents {
+    pub(crate) messages: Vec<Message<'static>>,
+    /// How many calls were met.
+    calls: usize,
+    /// Calls that wait for a result: name and id.
+    open: Vec<(Text<'static>, Text<'static>)>,
+}
+
+impl Contents {
+    /// Reads a list of contents.
+    pub(crate) fn list(&mut self, list: &RawJson<'_>) -> Result<(), DecodeError> {
+        if list.kind() != Kind::Array {
+            return Err(wrong("a list of contents", list));
+        }
+        for (index, content) in list.elements().enumerate() {
+            let role = text(&content, "role");
+            let role = match role.as_ref().map_or("user", Text::body) {
+                "model" => Role::Assistant,
+                "user" | "function" => Role::User,
+                other => Role::named(Text::new(other.to_owned())),
+            };
+            self.content(role, &content)
+                .map_err(|error| error.in_index(index))?;
+        }
+        Ok(())
+    }
+
+    /// Reads one content: results become messages of their own, before what else it says.
+    pub(crate) fn content(&mut self, role: Role<'static>, content: &RawJson<'_>) -> Result<(), DecodeError> {
+        let mut message = Message::new(role);
+        let mut parts = Vec::new();
+        let mut thoughts: Vec<String> = Vec::new();
+        let mut results = 0;
+        let list = content.get("parts");
+        for part in list.iter().flat_map(RawJson::elements) {
+            if let Some(call) = either(&part, "functionCall", "function_call") {
+                message.push_tool_call(self.call(&part, &call));
+            } else if let Some(result) = either(&part, "functionResponse", "function_response") {
+                let result = self.result(&result)?;
+                self.messages.push(result);
+                results += 1;
+            } else if part
+                .get("thought")
+                .is_some_and(|thought| thought.as_bool() == Some(true))
+            {
+                thoughts.extend(text(&part, "text").map(|text| text.decode().into_owned()));
+            } else {
+                parts.push(said(&part));
+            }
+        }
+        for (key, value) in content
+            .members()
+            .filter(|(key, _)| !["role", "parts"].contains(&key.body()))
+        {
+            message.extra_mut().insert(key.into_owned(), value.into_owned());
+        }
+        if !thoughts.is_empty() {
+            message.set_reasoning(Reasoning::Text(Text::new(thoughts.join("\n"))));
+        }
+        if results > 0 && parts.is_empty() && message.tool_calls().is_empty() {
+            return Ok(());
+        }
+        message.set_content(match parts.as_slice() {
+            [] if !message.tool_calls().is_empty() || list.is_none() => Content::Missing,
+            [Part::Text(part)] if part.extra().is_empty() => Content::Text(part.text().clone()),
+            _ => Content::Parts(parts),
+        });
+        self.messages.push(message);
+        Ok(())
+    }
+
+    fn call(&mut self, part: &RawJson<'_>, call: &RawJson<'_>) -> ToolCall<'static> {
+        let name = text(call, "name").unwrap_or_default();
+        let id = text(call, "id").unwrap_or_else(|| Text::new(format!("call_{}", self.calls)));
+        self.calls += 1;
+        self.open.push((name.clone(), id.clone()));
+        let arguments = match call.get("args") {
+            Some(args) if !args.is_null() => Arguments::Value(args.into_owned()),
+            _ => Arguments::Missing,
+        };
+        let mut made = ToolCall::new(name, arguments).with_id(Some(id));
+        let signature = either(part, "thoughtSignature", "thought_signature");
+        if let Some(signature) = signature {
+            made.extra_mut()
+                .insert(Text::new("thoughtSignature"), signature.into_owned());
+        }
+        made
+    }
+
+    fn result(&mut self, result: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+        let name = text(result, "name").unwrap_or_default();
+        let mut message = Message::new(Role::Tool);
+        let own = text(result, "id");
+        let waits = self.open.iter().position(|(open, id)| match &own {
+            Some(own) => id == own,
+            None => *open == name,
+        });
+        let id = own.or_else(|| waits.map(|at| self.open[at].1.clone()));
+        if let Some(at) = waits {
+            self.open.remove(at);
+        }
+        message.set_tool_call_id(id);
+        message.set_name(Some(name));
+        if let Some(response) = result.get("response") {
+            message.set_content(given(&response)?);
+            message.set_is_error(response.get("error").is_some().then_some(true));
+        }
+        Ok(message)
+    }
+}
+
+/// What a function gave: `{"output": "…"}` and `{"error": "…"}` are texts, anything else stays an object.
+fn given(response: &RawJson<'_>) -> Result<Content<'static>, DecodeError> {
+    let alone = (response.members().count() == 1)
+        .then(|| text(response, "output").or_else(|| text(response, "error")));
+    match alone.flatten() {
+        Some(text) => Ok(Content::Text(text)),
+        None => Ok(Content::read(&mut response.cursor())?.into_owned()),
+    }
+}
+
+/// A part that says something; one that nobody knows stays as it was recorded.
+fn said(part: &RawJson<'_>) -> Part<'static> {
+    if let Some(words) = text(part, "text") {
+        let mut made = TextPart::new(words);
+        for (key, value) in part.members().filter(|(key, _)| key.body() != "text") {
+            made.extra_mut().insert(key.into_owned(), value.into_owned());
+        }
+        return Part::Text(made);
+    }
+    let data = either(part, "inlineData", "inline_data");
+    let file = either(part, "fileData", "file_data");
+    let typed = |value: &RawJson<'_>| text(value, "mimeType").or_else(|| text(value, "mime_type"));
+    let found = match (&data, &file) {
+        (Some(data), None) => text(data, "data").map(|bytes| (MediaSource::Data(bytes), typed(data))),
+        (None, Some(file)) => text(file, "fileUri")
+            .or_else(|| text(file, "file_uri"))
+            .map(|uri| (MediaSource::Url(uri), typed(file))),
+        _ => None,
+    };
+    match found {
+        Some((source, Some(media_type))) if part.members().count() == 1 => {
+            let kind = match media_type.body().split('/').next() {
+                Some("image") => MediaKind::Image,
+                Some("audio") => MediaKind::Audio,
+                Some("video") => MediaKind::Video,
+                _ => MediaKind::File,
+            };
+            Part::Media(Media::new(kind, source).with_media_type(Some(media_type)))
+        }
+        _ => Part::Other(part.borrowed().into_owned()),
+    }
+}
+
+/// The member under one of two spellings.
+pub(crate) fn either<'v>(value: &'v RawJson<'_>, camel: &str, snake: &str) -> Option<RawJson<'v>> {
+    value
+        .get(camel)
+        .or_else(|| value.get(snake))
+        .filter(|value| !value.is_null())
+}
+
+/// Reads tool definitions, and apart from them what the provider runs itself; types in upper case, as the API prints them,
+/// become those of JSON Schema.
+pub(crate) fn tools(list: &RawJson<'_>, prompt: &mut Prompt) -> Result<(), DecodeError> {
+    let mut tools = Vec::new();
+    for tool in list.elements() {
+        let declarations = either(&tool, "functionDeclarations", "function_declarations");
+        if declarations.is_none() {
+            prompt.hosted.push(tool.borrowed().into_owned());
+        }
+        for declaration in declarations.iter().flat_map(RawJson::elements) {
+            match function(&declaration)? {
+                Some(function) => tools.push(Tool::Function(function)),
+                None => prompt.hosted.push(declaration.into_owned()),
+            }
+        }
+    }
+    prompt.tools = Some(tools);
+    Ok(())
+}
+
+fn function(declaration: &RawJson<'_>) -> Result<Option<Function<'static>>, DecodeError> {
+    let Some(name) = text(declaration, "name") else {
+        return Ok(None);
+    };
+    let json = either(declaration, "parametersJsonSchema", "parameters_json_schema");
+    let plain = declaration.get("parameters").filter(|schema| !schema.is_null());
+    let schema = match (json, plain) {
+        (Some(schema), _) => Some(schema.into_owned()),
+        (None, Some(schema)) => Some(lower_types(&schema)?),
+        (None, None) => None,
+    };
+    let mut function = Function::new(name)
+        .with_description(text(declaration, "description"))
+        .with_parameters(schema);
+    let taken = [
+        "name",
+        "description",
+        "parameters",
+        "parametersJsonSchema",
+        "parameters_json_schema",
+    ];
+    for (key, value) in declaration
+        .members()
+        .filter(|(key, _)| !taken.contains(&key.body()))
+    {
+        function.extra_mut().insert(key.into_owned(), value.into_owned());
+    }
+    Ok(Some(function))
+}
+
+/// What a `finishReason` says of the run.
+pub(crate) fn outcome(finish_reason: &str) -> Option<Outcome> {
+    match finish_reason {
+        "STOP" => Some(Outcome::Completed),
+        "MAX_TOKENS" => Some(Outcome::Truncated),
+        "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "MALFORMED_FUNCTION_CALL" => {
+            Some(Outcome::Errored)
+        }
+        _ => None,
+    }
+}

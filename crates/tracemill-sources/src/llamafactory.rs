@@ -1,0 +1,177 @@
+//! `llamafactory`: records of LLaMA-Factory whose messages are lists of typed parts.
+
+use tracemill_model::json::{EmbeddedJson, Kind};
+use tracemill_model::{
+    Content, DecodeError, Elements, Framing, Limits, Message, Part, RawJson, Reasoning, Role, Score,
+    ScoreValue, Text, ToolCall, Trace,
+};
+
+use crate::detect::Evidence;
+use crate::head::Head;
+use crate::parts::hash_group;
+use crate::registry::{JSON, SourceInfo};
+use crate::source::{Batch, Context, Source};
+use crate::walk;
+
+pub(crate) const INFO: SourceInfo = SourceInfo {
+    name: "llamafactory",
+    summary: "LLaMA-Factory v1 data: messages whose content is parts with `type` and `value`",
+    suffixes: JSON,
+    reads: "`messages` are a trace; `chosen_messages` and `rejected_messages` are two, in a group of their own, with the score \
+            `preference` 1 and 0. Parts of the type `reasoning` are the reasoning of their message, those of the type \
+            `tool_call` its calls, and text that stands alone is the content; other parts stay parts. A `loss_weight` of 0 or 1 says whether a message is \
+            trained on; another one is kept. `tools` are definitions or JSON text of them. Everything else is kept.",
+    skips: &[],
+    notes: &[],
+    options: &[],
+    make: |_| Box::new(LlamaFactory),
+};
+
+/// Records of LLaMA-Factory.
+#[derive(Clone, Copy, Debug)]
+struct LlamaFactory;
+
+impl Source for LlamaFactory {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn framings(&self) -> Vec<Framing> {
+        vec![
+            Framing::Lines,
+            Framing::Elements(Elements::at("")),
+            Framing::Document,
+        ]
+    }
+
+    fn detect(&self, head: &Head) -> Option<Evidence> {
+        evidence(head)
+    }
+
+    fn decode<'a>(
+        &self,
+        context: &Context,
+        record: &'a str,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError> {
+        let row = walk::object(context, record)?;
+        if row.get("chosen_messages").is_some() || row.get("rejected_messages").is_some() {
+            return compare(&row, context, batch);
+        }
+        batch.push(trace(&row, "messages", context)?);
+        Ok(())
+    }
+}
+
+/// What speaks for it. Also asked by `tracemill`, as records have `messages`.
+pub(crate) fn evidence(head: &Head) -> Option<Evidence> {
+    let sides = ["/chosen_messages", "/rejected_messages"];
+    if sides.iter().all(|key| head.has(key)) {
+        return Some(Evidence::keys(&sides));
+    }
+    let keys = ["/messages/0/content/0/type", "/messages/0/content/0/value"];
+    keys.iter()
+        .all(|key| head.has(key))
+        .then(|| Evidence::keys(&keys))
+}
+
+const TAKEN: [&str; 4] = ["messages", "chosen_messages", "rejected_messages", "tools"];
+
+fn trace(row: &RawJson<'_>, key: &str, context: &Context) -> Result<Trace<'static>, DecodeError> {
+    let list = walk::member(row, key, Kind::Array)?;
+    let mut trace = Trace::new();
+    let messages = walk::messages(&list, context.limits(), |turn, said| {
+        said.push(read(turn, context.limits())?)
+    });
+    *trace.messages_mut() = messages.map_err(|error| error.in_key(key))?;
+    trace.set_tools(walk::tools(row.get("tools")).map_err(|error| error.in_key("tools"))?);
+    walk::keep_rest(&mut trace, row, INFO.name, &TAKEN);
+    Ok(trace)
+}
+
+fn compare(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
+    let group = hash_group(row.as_str().as_bytes());
+    for (trial, key) in ["chosen_messages", "rejected_messages"].into_iter().enumerate() {
+        let mut trace = trace(row, key, context)?;
+        trace.set_group(group.clone());
+        trace.set_trial(trial as u64);
+        let value = ScoreValue::Number(RawJson::from(1 - trial as u64));
+        trace.push_score(Score::new(Some(Text::from("preference")), value));
+        batch.push(trace);
+    }
+    Ok(())
+}
+
+/// One message. Its parts are sorted by what they are.
+fn read(turn: &RawJson<'_>, limits: Limits) -> Result<Message<'static>, DecodeError> {
+    walk::expect(turn, Kind::Object)?;
+    let role = walk::member(turn, "role", Kind::String)?;
+    let mut message = Message::new(Role::named(role.as_text().unwrap_or_default().into_owned()));
+    let mut parts = Vec::new();
+    let content = turn.get("content");
+    match &content {
+        Some(content) if content.kind() == Kind::Array => {
+            for (index, part) in content.elements().enumerate() {
+                sort(&part, &mut message, &mut parts, limits)
+                    .map_err(|error| error.in_index(index).in_key("content"))?;
+            }
+            message.set_content(joined(parts, &message));
+        }
+        Some(content) => {
+            let content = Content::read(&mut content.cursor()).map_err(|error| error.in_key("content"))?;
+            message.set_content(content.into_owned());
+        }
+        None => {}
+    }
+    let mut taken = vec!["role", "content"];
+    let weight = turn.get("loss_weight").and_then(|weight| weight.as_f64());
+    if let Some(train) = [(0.0, false), (1.0, true)]
+        .iter()
+        .find(|(known, _)| weight == Some(*known))
+    {
+        message.set_train(train.1);
+        taken.push("loss_weight");
+    }
+    walk::keep_in_message(&mut message, turn, &taken);
+    Ok(message)
+}
+
+/// Text alone is text; no parts beside calls are nothing.
+fn joined(parts: Vec<Part<'static>>, message: &Message<'_>) -> Content<'static> {
+    match parts.as_slice() {
+        [] if !message.tool_calls().is_empty() => Content::Null,
+        [Part::Text(part)] if part.extra().is_empty() => Content::Text(part.text().clone()),
+        _ => Content::Parts(parts),
+    }
+}
+
+fn sort(
+    part: &RawJson<'_>,
+    message: &mut Message<'static>,
+    parts: &mut Vec<Part<'static>>,
+    limits: Limits,
+) -> Result<(), DecodeError> {
+    let bare = part
+        .members()
+        .all(|(key, _)| matches!(key.body(), "type" | "value"));
+    let value = walk::text(part, "/value").filter(|_| bare);
+    match (walk::text(part, "/type").as_ref().map_or("", Text::body), value) {
+        ("reasoning", Some(thought)) if message.reasoning().is_none() => {
+            message.set_reasoning(Reasoning::Text(thought));
+        }
+        ("tool_call", Some(call)) => {
+            let call = read_call(&call, limits).map_err(|error| error.in_key("value"))?;
+            message.push_tool_call(call);
+        }
+        _ => parts.push(Part::read(&mut part.cursor())?.into_owned()),
+    }
+    Ok(())
+}
+
+/// A call out of its JSON text.
+fn read_call(text: &Text<'_>, limits: Limits) -> Result<ToolCall<'static>, DecodeError> {
+    let mut embedded = EmbeddedJson::new();
+    let call = embedded.read(text)?;
+    let mut cursor = tracemill_model::json::Cursor::with_limits(call.as_str(), limits);
+    ToolCall::read(&mut cursor).map(ToolCall::into_owned)
+}

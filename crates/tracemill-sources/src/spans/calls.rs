@@ -1,0 +1,241 @@
+//! Model calls, whatever conventions their spans follow: which of them hold whole conversations, and the traces of those.
+
+use std::collections::BTreeSet;
+
+use tracemill_model::{
+    DecodeError, DecodeErrorKind, Key, Limits, Message, Outcome, RawJson, Role, Text, Tool, Trace,
+};
+
+use super::{Span, Tree};
+use crate::parts::prompt_group;
+use crate::record::raw;
+use crate::source::Batch;
+
+pub(crate) const NO_CONTENT: &str = "no-content";
+pub(crate) const NO_ANSWER: &str = "no-answer";
+pub(crate) const OTHER_SPANS: &str = "other-spans";
+pub(crate) const EARLIER_CALLS: &str = "earlier-calls";
+pub(crate) const REPEATED_SPANS: &str = "repeated-spans";
+
+/// The words of some conventions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// Whether a span is that of an agent.
+    pub(crate) is_agent: fn(&Span<'_>) -> bool,
+    /// The attribute with its name.
+    pub(crate) agent_name: &'static str,
+    /// Whether an attribute holds what is in the conversation.
+    pub(crate) is_content: fn(&str) -> bool,
+}
+
+/// One model call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// Its span; none if only a log tells of it.
+    pub(crate) at: Option<usize>,
+    /// Its log, if it has no span.
+    pub(crate) log: usize,
+    /// The span of the agent that made it, if there is one.
+    pub(crate) agent: Option<usize>,
+    pub(crate) input: Vec<Message<'static>>,
+    pub(crate) output: Vec<Answer>,
+    pub(crate) tools: Option<Vec<Tool<'static>>>,
+    pub(crate) model: Option<Text<'static>>,
+    pub(crate) response: Option<String>,
+}
+
+/// One candidate.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) message: Message<'static>,
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl Call {
+    /// The span, or the log in its place.
+    pub(crate) fn span<'t, 'a>(&self, tree: &'t Tree<'a>) -> &'t Span<'a> {
+        match self.at {
+            Some(at) => &tree.spans()[at],
+            None => &tree.logs()[self.log],
+        }
+    }
+
+    /// Whether this call goes on where `other` ended.
+    fn continues(&self, other: &Call) -> bool {
+        let next = self.input.get(other.input.len());
+        self.agent == other.agent
+            && next.is_some_and(|next| *next.role() == Role::Assistant)
+            && self.input.starts_with(&other.input)
+    }
+}
+
+/// What the calls of one trace make.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// The calls that were answered.
+    pub(crate) calls: Vec<Call>,
+    /// Of each the call that holds its whole conversation.
+    pub(crate) heads: Vec<usize>,
+    /// The traces, each with its call.
+    pub(crate) traces: Vec<(usize, Trace<'static>)>,
+}
+
+/// Makes the traces of all calls, counting what makes none; nothing if there is none, and the batch says why.
+pub(crate) fn make_traces(
+    tree: &Tree<'_>,
+    terms: &Terms,
+    mut calls: Vec<Call>,
+    limits: Limits,
+    batch: &mut Batch<'_>,
+) -> Result<Option<Made>, DecodeError> {
+    batch.note(REPEATED_SPANS, tree.repeated);
+    if calls.iter().any(|call| call.input.len() > limits.messages()) {
+        let message = format!("more than {} messages in one trace", limits.messages());
+        return Err(DecodeError::new(DecodeErrorKind::OverLimit, 0, message));
+    }
+    if calls.is_empty() {
+        batch.skip(NO_CONTENT);
+        return Ok(None);
+    }
+    let speaking: BTreeSet<_> = calls.iter().filter_map(|call| call.at).collect();
+    batch.note(OTHER_SPANS, (tree.spans().len() - speaking.len()) as u64);
+    let all = calls.len();
+    calls.retain(|call| !call.output.is_empty());
+    if calls.is_empty() {
+        batch.skip(NO_ANSWER);
+        return Ok(None);
+    }
+    batch.note(NO_ANSWER, (all - calls.len()) as u64);
+    let heads = heads(&calls);
+    let earlier = heads.iter().enumerate().filter(|(at, head)| at != *head).count();
+    batch.note(EARLIER_CALLS, earlier as u64);
+    let traces = make(tree, terms, &calls, &heads, limits)?;
+    Ok(Some(Made { calls, heads, traces }))
+}
+
+/// The nearest agent above, or the span itself if it is one.
+pub(crate) fn agent_of(tree: &Tree<'_>, at: usize, is_agent: fn(&Span<'_>) -> bool) -> Option<usize> {
+    tree.above(at, is_agent)
+}
+
+/// Of each call the last that goes on where it, or one that goes on where it ended, ended.
+fn heads(calls: &[Call]) -> Vec<usize> {
+    let mut heads: Vec<usize> = (0..calls.len()).collect();
+    for at in (0..calls.len()).rev() {
+        let next = (at + 1..calls.len()).find(|&later| calls[later].continues(&calls[at]));
+        if let Some(next) = next {
+            heads[at] = heads[next];
+        }
+    }
+    heads
+}
+
+/// The traces of the calls that no other continues, each with the index of its call.
+fn make(
+    tree: &Tree<'_>,
+    terms: &Terms,
+    calls: &[Call],
+    heads: &[usize],
+    limits: Limits,
+) -> Result<Vec<(usize, Trace<'static>)>, DecodeError> {
+    let mut made = Vec::new();
+    // The name of the whole goes to the conversation of the outermost agent that ended last.
+    let outermost = |call: &Call| {
+        call.agent
+            .is_none_or(|agent| parent_agent(tree, agent, terms.is_agent).is_none())
+    };
+    let last = (0..calls.len()).rfind(|&at| heads[at] == at && outermost(&calls[at]));
+    for (at, call) in calls.iter().enumerate().filter(|(at, _)| heads[*at] == *at) {
+        let own = call.span(tree);
+        let id = if Some(at) == last {
+            own.trace.clone()
+        } else {
+            format!("{}/{}", own.trace, own.id)
+        };
+        let several = call.output.len() > 1;
+        for (index, answer) in call.output.iter().enumerate() {
+            let mut trace = Trace::new();
+            trace.messages_mut().extend(call.input.iter().cloned());
+            trace.set_tools(call.tools.clone());
+            let key = if several {
+                format!("{id}/{index}")
+            } else {
+                id.clone()
+            };
+            trace.set_id(Key::new(Text::new(key).into()));
+            if several {
+                trace.set_group(prompt_group(&call.input, call.tools.as_deref()));
+                trace.set_trial(index as u64);
+            }
+            trace.push_message(answer.message.clone());
+            let failed = own.failed || own.attribute("error.type").is_some();
+            trace.set_outcome(if failed {
+                Some(Outcome::Errored)
+            } else {
+                answer.outcome
+            });
+            trace.set_model(call.model.clone());
+            describe(tree, terms, call, &mut trace, limits)?;
+            made.push((at, trace));
+        }
+    }
+    Ok(made)
+}
+
+/// What the trace keeps of its span beside the conversation.
+fn describe(
+    tree: &Tree<'_>,
+    terms: &Terms,
+    call: &Call,
+    trace: &mut Trace<'static>,
+    limits: Limits,
+) -> Result<(), DecodeError> {
+    let own = call.span(tree);
+    let text = |text: &str| RawJson::from(Text::new(text.to_owned()));
+    let extra = trace.extra_mut();
+    let mut put = |key: &'static str, value: RawJson<'static>| extra.insert(Text::from(key), value);
+    put("trace_id", text(&own.trace));
+    if !own.id.is_empty() {
+        put("span_id", text(&own.id));
+    }
+    let agent = call.agent.map(|at| &tree.spans()[at]);
+    if let Some(name) = agent.and_then(|span| span.text(terms.agent_name)) {
+        put("agent", text(&name));
+    }
+    if let Some(parent) = call
+        .agent
+        .and_then(|agent| parent_agent(tree, agent, terms.is_agent))
+    {
+        let parent = &tree.spans()[parent];
+        put(
+            "parent",
+            raw(limits, |w| {
+                w.begin_object();
+                w.key("trace_id").str(&parent.trace);
+                w.key("span_id").str(&parent.id);
+                w.end_object();
+            })?,
+        );
+    }
+    let attributes = own.attributes();
+    let left = raw(limits, |w| {
+        w.begin_object();
+        for (key, value) in attributes.iter().flat_map(RawJson::members) {
+            if !(terms.is_content)(key.body()) {
+                w.text_key(&key).raw(&value);
+            }
+        }
+        w.end_object();
+    })?;
+    put("attributes", left);
+    if let Some(resource) = own.resource() {
+        put("resource", resource.into_owned());
+    }
+    Ok(())
+}
+
+/// The agent that called this one.
+pub(crate) fn parent_agent(tree: &Tree<'_>, agent: usize, is_agent: fn(&Span<'_>) -> bool) -> Option<usize> {
+    let above = tree.position(tree.spans()[agent].parent.as_deref()?)?;
+    tree.above(above, is_agent)
+}

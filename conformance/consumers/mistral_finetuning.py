@@ -20,9 +20,10 @@ KINDS = {
 TOOLS = TypeAdapter(list[Tool])
 
 
-# What the tokenizers that a format is for are validated with: `mistral+v3` is for the older ones.
+# The strictest of the validators whose tokenizers a dialect is for: v11 asks for ids of nine letters and digits, and for
+# results that name a call that waits; v13 takes any id.
 VALIDATORS = {
-    "mistral": v.MistralRequestValidatorV13,
+    "mistral": v.MistralRequestValidatorV11,
     "mistral-v11": v.MistralRequestValidatorV5,
     "mistral+v3": v.MistralRequestValidatorV3,
 }
@@ -41,4 +42,7 @@ BAD = [
     ("mistral", {"messages": [USER, {"role": "assistant", "content": "a", "name": "x"}]}),
     ("mistral", {"messages": [USER, {"role": "assistant", "content": "a", "weight": 0.5}]}),
     ("mistral", {"messages": [{"role": "assistant", "content": "a"}, {"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}]}),
+    ("mistral", {"messages": [{"role": "assistant", "content": "a"}]}),
+    ("mistral", {"messages": [USER, {"role": "assistant", "tool_calls": [{"id": "call_1", "function": {"name": "f", "arguments": "{}"}}]}]}),
+    ("mistral+v3", {"messages": [USER, {"role": "assistant", "content": ""}]}),
 ]

@@ -11,7 +11,7 @@ from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMes
 from pydantic import TypeAdapter
 
 PACKAGES = ["openai"]
-FORMATS = ["openai", "openai+json-schema", "openai+toolcall-response", "azure", "openai-rft", "openai-preference"]
+FORMATS = ["openai", "openai+json-schema", "openai+toolcall-response", "openai+azure", "openai-rft", "openai-preference"]
 
 MESSAGES = TypeAdapter(Iterable[ChatCompletionMessageParam])
 TOOLS = TypeAdapter(Iterable[ChatCompletionFunctionToolParam])

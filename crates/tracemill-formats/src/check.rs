@@ -6,6 +6,7 @@ mod conversations;
 mod file;
 mod findings;
 mod outputs;
+mod rendered;
 
 pub(crate) use answers::{called_answer, json_answer};
 pub(crate) use chat::{Chat, Demand, Form, tools};
@@ -13,6 +14,7 @@ pub(crate) use conversations::{Conversations, Parity};
 pub use file::{FileFacts, FileRule};
 pub use findings::{Finding, Findings};
 pub(crate) use outputs::InputOutput;
+pub(crate) use rendered::{COLUMNS, Ends, LEARNT};
 
 use tracemill_model::RawJson;
 

@@ -64,6 +64,7 @@ mod axolotl_preference;
 mod bedrock_claude;
 mod bedrock_converse;
 mod capability;
+mod chatml;
 mod check;
 mod companion;
 mod encoder;

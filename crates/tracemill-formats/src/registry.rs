@@ -11,10 +11,10 @@ use crate::loss::Loss;
 use crate::options::EncodeOptions;
 use crate::spec::{FormatSpec, SpecError};
 use crate::{
-    alpaca, anthropic, axolotl, axolotl_preference, bedrock_claude, bedrock_converse, fastchat, fireworks,
-    fireworks_dpo, gemini, gemini_preference, hf, mistral, ms_swift, ms_swift_preference, nat_trajectory,
-    nemo_dpo, nemo_rl, openai, openai_preference, openai_rft, openrlhf, sharegpt, sharegpt_kto,
-    sharegpt_preference, together, together_preference, tracemill, trl_kto, trl_preference,
+    alpaca, anthropic, axolotl, axolotl_preference, bedrock_claude, bedrock_converse, chatml, fastchat,
+    fireworks, fireworks_dpo, gemini, gemini_preference, hf, mistral, ms_swift, ms_swift_preference,
+    nat_trajectory, nemo_dpo, nemo_rl, openai, openai_preference, openai_rft, openrlhf, sharegpt,
+    sharegpt_kto, sharegpt_preference, together, together_preference, tracemill, trl_kto, trl_preference,
     trl_prompt_completion, trl_prompt_only, trl_reward,
 };
 
@@ -215,6 +215,7 @@ pub fn formats() -> &'static [Format] {
         trl_prompt_completion::FORMAT,
         trl_prompt_only::FORMAT,
         openai_rft::FORMAT,
+        chatml::FORMAT,
     ];
     FORMATS
 }

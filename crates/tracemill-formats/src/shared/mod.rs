@@ -18,6 +18,7 @@ pub(crate) mod metadata;
 pub(crate) mod pair;
 pub(crate) mod plain;
 pub(crate) mod reasoning;
+pub(crate) mod rendered;
 pub(crate) mod schema;
 pub(crate) mod templates;
 #[cfg(test)]

@@ -178,14 +178,25 @@ fn heard(
     losses: &mut Losses,
     w: &mut JsonWriter<'_>,
 ) {
+    note_other(message, index, placement, thread, losses);
+    let mut s = w.begin_string();
+    text::append(message.content(), index, &mut s, losses);
+    s.end();
+}
+
+/// Notes what a message of another than the assistant loses beside its text.
+pub(crate) fn note_other(
+    message: &Message<'_>,
+    index: usize,
+    placement: Placement,
+    thread: &Thread<'_>,
+    losses: &mut Losses,
+) {
     account::fields(message, index, Carried::default(), losses);
     account::not_assistant(message, index, placement, losses);
     account::error_mark(message, index, losses);
     let call = thread.answered(index).map(|call| thread.call(call));
     account::name(message, index, call, losses);
-    let mut s = w.begin_string();
-    text::append(message.content(), index, &mut s, losses);
-    s.end();
 }
 
 /// The role under which a message is written.

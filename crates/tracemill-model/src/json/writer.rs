@@ -174,6 +174,22 @@ impl<'b> JsonWriter<'b> {
         JsonString { writer: self }
     }
 
+    /// Goes on with the string that was written last, so that one string can be composed in several places.
+    ///
+    /// ```
+    /// let mut out = Vec::new();
+    /// let mut w = tracemill_model::JsonWriter::new(&mut out);
+    /// w.begin_string().push("one").end();
+    /// w.resume_string().push(" and more").end();
+    /// assert_eq!(out, br#""one and more""#);
+    /// ```
+    pub fn resume_string(&mut self) -> JsonString<'_, 'b> {
+        if self.out.pop_if(|last| *last == b'"').is_none() {
+            return self.begin_string();
+        }
+        JsonString { writer: self }
+    }
+
     fn open(&mut self, bracket: u8) -> &mut Self {
         self.separate();
         self.out.push(bracket);

@@ -219,7 +219,7 @@ pub(crate) fn find_mark<'m>(bytes: &[u8], marks: &[&'m str]) -> Option<&'m str> 
     const LANE: usize = 64;
     for (lane, part) in bytes.chunks(LANE).enumerate() {
         // A fold without a way out is made of vector instructions; nearly every lane ends here.
-        if !part.iter().fold(false, |any, byte| any | (*byte == b'<')) {
+        if part.iter().fold(0, |any, byte| any | u8::from(*byte == b'<')) == 0 {
             continue;
         }
         for (offset, _) in part.iter().enumerate().filter(|(_, byte)| **byte == b'<') {

@@ -253,7 +253,13 @@ fn format_section(format: &Format) -> String {
     if !format.rules().is_empty() {
         text.push_str("\n| rule | what must hold | seen in |\n|---|---|---|\n");
         for rule in format.rules() {
-            let _ = writeln!(text, "| `{}` | {} | {} |", rule.code, rule.text, rule.seen_in);
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {} |",
+                rule.code,
+                cell(rule.text),
+                rule.seen_in
+            );
         }
     }
     if !format.losses().is_empty() {
@@ -266,6 +272,11 @@ fn format_section(format: &Format) -> String {
     }
     let _ = writeln!(text, "\n```json\n{}\n```", format.example());
     text
+}
+
+/// A text in a cell of a table, where a bar would end the cell, within backticks too.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 fn sources_table(sources: &[&SourceInfo]) -> String {

@@ -8,7 +8,7 @@ use tracemill_model::{
 };
 
 use crate::record::object;
-use crate::registry::Skip;
+use crate::registry::{Note, Skip};
 use crate::source::Batch;
 
 /// What a dialect reads out of a request and a response.
@@ -34,6 +34,8 @@ pub(crate) struct Prompt {
     pub(crate) tools: Option<Vec<Tool<'static>>>,
     /// Tools that the provider runs, as they were recorded: they are no definitions.
     pub(crate) hosted: Vec<RawJson<'static>>,
+    /// What the provider remembers and the record does not tell: the prompt is only the end of what the model saw.
+    pub(crate) before: Option<RawJson<'static>>,
 }
 
 /// One answer.
@@ -52,6 +54,13 @@ pub(crate) const SKIPS: &[Skip] = &[
     Skip::new(NO_RESPONSE, "a request is logged without its response"),
 ];
 
+/// What logs of exchanges count where a prompt is not whole.
+pub(crate) const NOTES: &[Note] = &[Note::new(
+    NOT_WHOLE,
+    "the provider remembers an earlier part of the conversation: the trace is `truncated`",
+)];
+
+const NOT_WHOLE: &str = "prompt-not-whole";
 const ERROR_BODY: &str = "error-body";
 const NO_RESPONSE: &str = "no-response";
 
@@ -80,8 +89,20 @@ pub(crate) fn decode<D: Dialect>(
         batch.skip(ERROR_BODY);
         return Ok(());
     }
+    let is_whole = prompt.before.is_none();
     let base = base::<D>(&record, &request, &response, prompt, limits)?;
     deliver(&base, answers, batch);
+    if !is_whole {
+        batch.note(NOT_WHOLE, 1);
+        for trace in batch.traces_mut() {
+            let failed = trace.outcome() == Some(Outcome::Errored);
+            trace.set_outcome(if failed {
+                Outcome::Errored
+            } else {
+                Outcome::Truncated
+            });
+        }
+    }
     Ok(())
 }
 
@@ -109,6 +130,10 @@ fn base<D: Dialect>(
     trace.set_tools(prompt.tools);
     let mut canonical = Vec::new();
     trace.write_json(&mut canonical);
+    // The same words after something else are another prompt.
+    if let Some(before) = &prompt.before {
+        canonical.extend_from_slice(before.as_str().as_bytes());
+    }
     let key = Text::new(format!("{:032x}", digest(&canonical)));
     trace.set_group(Group::new(Key::new(key.into()), GroupKind::Prompt));
     if !prompt.hosted.is_empty() {

@@ -6,9 +6,9 @@ use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
     alpaca, alpaca_eval, anthropic, arena_hard, atif, bfcl, candidates, completions, gemini, inspect, kiln,
-    llamafactory, mini_swe_agent, mt_bench, nat, openai_chat, openhands, openinference, otel_genai,
-    preference, prompt_completion, sharegpt, swe_agent, swink, tau_bench, tau2_bench, terminal_bench,
-    toolbench, tracemill, who_and_when,
+    llamafactory, mini_swe_agent, mt_bench, nat, openai_chat, openai_responses, openhands, openinference,
+    otel_genai, preference, prompt_completion, sharegpt, swe_agent, swink, tau_bench, tau2_bench,
+    terminal_bench, toolbench, tracemill, who_and_when,
 };
 
 /// Everything the registry knows of one source.
@@ -161,6 +161,7 @@ pub fn sources() -> &'static [SourceInfo] {
     static SOURCES: &[SourceInfo] = &[
         tracemill::INFO,
         openai_chat::INFO,
+        openai_responses::INFO,
         gemini::INFO,
         tau_bench::INFO,
         nat::INFO,

@@ -191,8 +191,13 @@ fn logs_of_other_programs_are_not_claimed_by_the_wrong_source() {
     }
     let gemini_cli = br#"{"messages":[{"id":"m","type":"user","content":"hi"}]}"#;
     assert!(seen(gemini_cli).contains("`messages`"));
-    let responses = br#"{"request":{"input":[]},"response":{"output":[]}}"#;
-    assert!(seen(responses).contains("`request`"));
+    let responses = br#"{"request":{"input":[]},"response":{"output":[],"error":null,"object":"response"}}"#;
+    match detect(&Head::new(responses, true)) {
+        Detection::One { info, .. } => assert_eq!(info.name(), "openai-responses"),
+        other => panic!("{other:?}"),
+    }
+    let embeddings = br#"{"request":{"input":"hi"},"response":{"object":"list","data":[]}}"#;
+    assert!(seen(embeddings).contains("`request`"));
 }
 
 #[test]

@@ -118,6 +118,10 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let answer = r#"{"candidates":[{"content":{"parts":[{"text":"ho"}]}}]}"#;
             format!(r#"{{"request":{{"contents":[{said}]}},"response":{answer}{rest}}}"#)
         }
+        "openai-responses" => {
+            let answer = r#"{"output":[{"type":"message","role":"assistant","content":"ho"}]}"#;
+            format!(r#"{{"request":{{"input":{list}}},"response":{answer}{rest}}}"#)
+        }
         "tau2-bench" => format!(r#"{{"id":"1","task_id":"1","messages":{list}{rest}}}"#),
         "swe-agent" => format!(r#"{{"history":{list},"trajectory":[],"info":{{}}{rest}}}"#),
         "openhands" => {

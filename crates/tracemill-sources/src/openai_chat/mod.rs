@@ -107,6 +107,8 @@ fn answer(head: &Head) -> Option<&'static str> {
         }
         // Other providers name the type of the body beside the error.
         Kind::Object if head.has("/response/type") => None,
+        // The Responses API writes `error` into every response, `null` or not.
+        Kind::Object if head.text("/response/object") == Some("response") => None,
         Kind::Object => head.has("/response/error").then_some("/response/error"),
         _ => None,
     }

@@ -1,5 +1,7 @@
 //! Records read a second time, with a few lines of plain JSON code for each dialect.
 
+mod agents;
+
 use serde_json::Value;
 
 /// What a message says: who, what, and the calls with their arguments.
@@ -13,9 +15,10 @@ pub(crate) struct Turn {
 type Turns = Vec<Turn>;
 
 /// The sources that are read here.
-pub(crate) const SOURCES: [&str; 20] = [
+pub(crate) const SOURCES: [&str; 21] = [
     "tracemill",
     "openai-chat",
+    "openai-responses",
     "tau-bench",
     "tau2-bench",
     "swe-agent",
@@ -41,6 +44,7 @@ pub(crate) fn conversations(source: &str, record: &Value, whole: &Value) -> Opti
     let one = |turns: Turns| Some(vec![turns]);
     match source {
         "openai-chat" => openai_chat(record),
+        "openai-responses" => Some(agents::responses(record)),
         "tau-bench" => one(messages(&record["traj"])),
         "tau2-bench" => one(tau2(record, whole)),
         "swe-agent" | "who-and-when" => one(messages(&record["history"])),

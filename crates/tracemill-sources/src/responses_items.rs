@@ -1,0 +1,512 @@
+//! Items of the Responses API: messages, reasoning, calls and their results are one flat list.
+//!
+//! What the model gave without anybody answering in between is one turn: `reasoning`, `message` and calls become one
+//! assistant message. Types as in openai 3.57.0 for Python (`types/responses/response_input_item.py`), and recorded
+//! requests, responses and sessions.
+
+use tracemill_model::json::Kind;
+use tracemill_model::{
+    Arguments, Content, DecodeError, DecodeErrorKind, Fields, Limits, Message, Part, RawJson, Reasoning,
+    Role, Text, TextPart, Tool, ToolCall,
+};
+
+use crate::record::raw;
+use crate::walk::{self, Said};
+
+/// What the provider did by itself in the middle of a turn, other than calls.
+const HOSTED: [&str; 6] = [
+    "mcp_list_tools",
+    "mcp_approval_request",
+    "compaction",
+    "program",
+    "program_output",
+    "tool_search_output",
+];
+
+/// Reads one conversation, item by item.
+pub(crate) struct Items {
+    said: Said,
+    turn: Option<Turn>,
+}
+
+/// What the model gave since somebody else spoke.
+struct Turn {
+    message: Message<'static>,
+    thoughts: Vec<RawJson<'static>>,
+    parts: Vec<Part<'static>>,
+    /// Content that is no list of parts, as long as it is alone.
+    content: Content<'static>,
+    last: Last,
+}
+
+/// The last item of a turn.
+#[derive(PartialEq)]
+enum Last {
+    Message,
+    Other,
+}
+
+impl Items {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Items {
+            said: Said::new(limits),
+            turn: None,
+        }
+    }
+
+    /// Reads a text that a user says, or a list of items.
+    pub(crate) fn list(&mut self, value: &RawJson<'_>, speaker: Role<'static>) -> Result<(), DecodeError> {
+        match value.kind() {
+            Kind::Null => Ok(()),
+            Kind::String => {
+                let message = walk::spoken(speaker, Some(value.borrowed()))?;
+                self.push(message)
+            }
+            Kind::Array => {
+                for (index, item) in value.elements().enumerate() {
+                    self.read(&item).map_err(|error| error.in_index(index))?;
+                }
+                Ok(())
+            }
+            other => {
+                let message = format!("expected text or a list of items, found {}", other.noun());
+                Err(DecodeError::new(DecodeErrorKind::WrongType, 0, message))
+            }
+        }
+    }
+
+    /// Reads one item.
+    pub(crate) fn read(&mut self, item: &RawJson<'_>) -> Result<(), DecodeError> {
+        walk::expect(item, Kind::Object)?;
+        let kind = walk::text(item, "/type");
+        let kind = kind.as_ref().map_or("message", Text::body);
+        let has_call_id = item.get("call_id").is_some_and(|id| id.kind() == Kind::String);
+        match kind {
+            "message" if item.get("role").is_some() => self.message(item),
+            "message" => Err(walk::missing("role")),
+            "reasoning" => {
+                self.turn().thoughts.push(item.borrowed().into_owned());
+                Ok(())
+            }
+            _ if kind.ends_with("_call_output") => self.result(item, kind),
+            _ if kind.ends_with("_call") && (has_call_id || kind == "function_call") => self.call(item, kind),
+            _ if kind.ends_with("_call") || HOSTED.contains(&kind) => {
+                self.turn().add(Part::Other(item.borrowed().into_owned()));
+                Ok(())
+            }
+            _ => {
+                let mut message = Message::new(Role::named(Text::new(kind.to_owned())));
+                message.set_content(Content::Other(item.borrowed().into_owned()));
+                self.push(message)
+            }
+        }
+    }
+
+    /// Adds a message of somebody else than the model.
+    pub(crate) fn push(&mut self, message: Message<'static>) -> Result<(), DecodeError> {
+        self.close()?;
+        self.said.push(message)
+    }
+
+    /// The messages.
+    pub(crate) fn finish(mut self) -> Result<Vec<Message<'static>>, DecodeError> {
+        self.close()?;
+        Ok(self.said.messages)
+    }
+
+    fn close(&mut self) -> Result<(), DecodeError> {
+        match self.turn.take() {
+            Some(turn) => self.said.push(turn.into_message()?),
+            None => Ok(()),
+        }
+    }
+
+    fn turn(&mut self) -> &mut Turn {
+        let turn = self.turn.get_or_insert_with(|| Turn {
+            message: Message::new(Role::Assistant),
+            thoughts: Vec::new(),
+            parts: Vec::new(),
+            content: Content::Missing,
+            last: Last::Other,
+        });
+        turn.last = Last::Other;
+        turn
+    }
+
+    fn message(&mut self, item: &RawJson<'_>) -> Result<(), DecodeError> {
+        let role = walk::text(item, "/role").ok_or_else(|| walk::wrong("a `role` is text").in_key("role"))?;
+        let role = Role::named(role);
+        let mut rest = Fields::new();
+        let content = item.get("content");
+        let content = content.map(|content| said(&content, &mut rest)).transpose();
+        let content = content
+            .map_err(|error| error.in_key("content"))?
+            .unwrap_or_default();
+        keep(
+            &mut rest,
+            item,
+            &["type", "role", "content"],
+            "source.",
+            &OF_MESSAGES,
+        );
+        if role != Role::Assistant {
+            let mut message = Message::new(role);
+            message.set_content(content);
+            *message.extra_mut() = rest;
+            return self.push(message);
+        }
+        // Answers of the provider have ids. Those without, one behind the other, were written by whoever asked.
+        let is_own = item.get("id").is_none();
+        if is_own && self.turn.as_ref().is_some_and(|turn| turn.last == Last::Message) {
+            self.close()?;
+        }
+        let turn = self.turn();
+        turn.last = Last::Message;
+        turn.say(content);
+        for (key, value) in rest.iter() {
+            put(turn.message.extra_mut(), &key.decode(), value.clone());
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, item: &RawJson<'_>, kind: &str) -> Result<(), DecodeError> {
+        let kind = kind.trim_end_matches("_call").trim_end_matches("_tool");
+        let (name, argument) = match kind {
+            "function" => (walk::text(item, "/name"), "arguments"),
+            "custom" => (walk::text(item, "/name"), "input"),
+            _ => {
+                let keys = ["arguments", "input", "action", "operation"];
+                let given = keys.into_iter().find(|key| item.get(key).is_some());
+                (Some(Text::new(kind.to_owned())), given.unwrap_or("arguments"))
+            }
+        };
+        let name = name.ok_or_else(|| walk::missing("name"))?;
+        let arguments = match item.get(argument) {
+            Some(value) => Arguments::read(&mut value.cursor())?.into_owned(),
+            None => Arguments::Missing,
+        };
+        let mut call = ToolCall::new(name, arguments).with_id(walk::text(item, "/call_id"));
+        if kind != "function" {
+            call = call.with_kind(Text::new(kind.to_owned()));
+        }
+        let named: &[&str] = if ["function", "custom"].contains(&kind) {
+            &["type", "call_id", "name", argument]
+        } else {
+            &["type", "call_id", argument]
+        };
+        keep(call.extra_mut(), item, named, "item_", &OF_CALLS);
+        self.turn().message.push_tool_call(call);
+        Ok(())
+    }
+
+    fn result(&mut self, item: &RawJson<'_>, kind: &str) -> Result<(), DecodeError> {
+        let mut message = Message::new(Role::Tool);
+        message.set_tool_call_id(walk::text(item, "/call_id"));
+        message.set_name(walk::text(item, "/name"));
+        let mut rest = Fields::new();
+        if let Some(output) = item.get("output") {
+            let content = said(&output, &mut rest).map_err(|error| error.in_key("output"))?;
+            message.set_content(content);
+        }
+        let taken: &[&str] = if kind == "function_call_output" {
+            &["type", "call_id", "name", "output"]
+        } else {
+            &["call_id", "name", "output"]
+        };
+        keep(&mut rest, item, taken, "source.", &OF_MESSAGES);
+        *message.extra_mut() = rest;
+        self.push(message)
+    }
+}
+
+impl Turn {
+    fn say(&mut self, content: Content<'static>) {
+        if self.content == Content::Missing && self.parts.is_empty() {
+            self.content = content;
+            return;
+        }
+        for part in into_parts(content) {
+            self.add(part);
+        }
+    }
+
+    fn add(&mut self, part: Part<'static>) {
+        let before = std::mem::take(&mut self.content);
+        self.parts.extend(into_parts(before));
+        self.parts.push(part);
+    }
+
+    fn into_message(mut self) -> Result<Message<'static>, DecodeError> {
+        self.message.set_content(if self.parts.is_empty() {
+            self.content
+        } else {
+            Content::Parts(self.parts)
+        });
+        think(&mut self.message, &self.thoughts)?;
+        Ok(self.message)
+    }
+}
+
+/// Content as a list of parts, so that more can follow.
+fn into_parts(content: Content<'static>) -> Vec<Part<'static>> {
+    match content {
+        Content::Text(text) => vec![Part::Text(TextPart::new(text))],
+        Content::Parts(parts) => parts,
+        Content::Other(object) => vec![Part::Other(object)],
+        _ => Vec::new(),
+    }
+}
+
+/// Reads content. Of one text the trace keeps the text; what else its part says goes to `rest`.
+fn said(content: &RawJson<'_>, rest: &mut Fields<'static>) -> Result<Content<'static>, DecodeError> {
+    if content.kind() != Kind::Array {
+        return Ok(Content::read(&mut content.cursor())?.into_owned());
+    }
+    let mut parts = Vec::new();
+    for (index, part) in content.elements().enumerate() {
+        parts.push(read_part(&part).map_err(|error| error.in_index(index))?);
+    }
+    if let [Part::Text(only)] = parts.as_slice() {
+        for (key, value) in only.extra().iter() {
+            let name = key.decode();
+            let own = OF_MESSAGES.contains(&&*name);
+            let name = if own {
+                format!("source.{name}")
+            } else {
+                name.into_owned()
+            };
+            put(rest, &name, value.clone());
+        }
+        return Ok(Content::Text(only.text().clone()));
+    }
+    Ok(Content::Parts(parts))
+}
+
+/// Reads a part: texts and images in the names of this API, others as they are.
+fn read_part(part: &RawJson<'_>) -> Result<Part<'static>, DecodeError> {
+    let kind = walk::text(part, "/type");
+    match kind.as_ref().map_or("", Text::body) {
+        "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text" => {
+            let Some(words) = walk::text(part, "/text") else {
+                return Ok(Part::Other(part.borrowed().into_owned()));
+            };
+            let mut made = TextPart::new(words);
+            keep(made.extra_mut(), part, &["type", "text"], "", &[]);
+            Ok(Part::Text(made))
+        }
+        "input_image"
+            if part
+                .get("image_url")
+                .is_some_and(|url| url.kind() == Kind::String) =>
+        {
+            // The chat API has the same part under another name; nothing in a file id's place is nothing.
+            let shaped = raw(deepest(), |w| {
+                w.begin_object();
+                w.key("type").str("image_url");
+                for (key, value) in part.members() {
+                    let is_named = key.body() == "type" || key.body() == "file_id" && value.is_null();
+                    if !is_named {
+                        w.text_key(&key).raw(&value);
+                    }
+                }
+                w.end_object();
+            })?;
+            Ok(Part::read(&mut shaped.cursor())?.into_owned())
+        }
+        "input_audio" => Ok(Part::read(&mut part.cursor())?.into_owned()),
+        _ => Ok(Part::Other(part.borrowed().into_owned())),
+    }
+}
+
+/// Reasoning is the words: the content if it is readable, and else the summary. Items that hold more than words are kept as
+/// they are beside them; what is encrypted, and has no words, is opaque.
+fn think(message: &mut Message<'static>, items: &[RawJson<'static>]) -> Result<(), DecodeError> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let words: Vec<_> = items.iter().filter_map(thought).collect();
+    let is_encrypted = |item: &RawJson<'_>| walk::present(item, "/encrypted_content").is_some();
+    let list = raw(deepest(), |w| {
+        w.begin_array();
+        for item in items {
+            w.raw(item);
+        }
+        w.end_array();
+    })?;
+    if words.is_empty() && items.iter().any(is_encrypted) {
+        message.set_reasoning(Reasoning::Opaque(list));
+        return Ok(());
+    }
+    if !words.is_empty() {
+        message.set_reasoning(Reasoning::Text(Text::new(words.join("\n\n"))));
+    }
+    message.extra_mut().insert(Text::new("reasoning_items"), list);
+    Ok(())
+}
+
+fn thought(item: &RawJson<'_>) -> Option<String> {
+    let texts = |key| {
+        let list = item.get(key)?;
+        let texts: Vec<_> = list
+            .elements()
+            .filter_map(|part| Some(part.get("text")?.as_text()?.decode().into_owned()))
+            .filter(|text| !text.is_empty())
+            .collect();
+        (!texts.is_empty()).then(|| texts.join("\n\n"))
+    };
+    texts("content").or_else(|| texts("summary"))
+}
+
+/// Reads tool definitions, and apart from them what the provider runs itself.
+pub(crate) fn tools(
+    list: &RawJson<'_>,
+    hosted: &mut Vec<RawJson<'static>>,
+) -> Result<Vec<Tool<'static>>, DecodeError> {
+    walk::expect(list, Kind::Array)?;
+    let mut tools = Vec::new();
+    for (index, tool) in list.elements().enumerate() {
+        let kind = walk::text(&tool, "/type");
+        match kind.as_ref().map(Text::body) {
+            None | Some("function" | "custom") => {
+                let tool = Tool::read(&mut tool.cursor()).map_err(|error| error.in_index(index))?;
+                tools.push(tool.into_owned());
+            }
+            Some(_) => hosted.push(tool.into_owned()),
+        }
+    }
+    Ok(tools)
+}
+
+/// What was checked when the record was read needs no second check of its depth.
+fn deepest() -> Limits {
+    Limits::default().with_depth(Limits::MAX_DEPTH)
+}
+
+/// The fields that a message has itself, or that mean something to those who read it.
+const OF_MESSAGES: [&str; 13] = [
+    "role",
+    "name",
+    "content",
+    "reasoning",
+    "reasoning_content",
+    "tool_calls",
+    "tool_call_id",
+    "is_error",
+    "train",
+    "weight",
+    "loss_weight",
+    "function_call",
+    "refusal",
+];
+
+/// The fields that a call has itself.
+const OF_CALLS: [&str; 6] = ["id", "type", "name", "arguments", "function", "custom"];
+
+/// Keeps the members of an item that were not taken; those whose name means something else there with a prefix.
+fn keep(fields: &mut Fields<'static>, item: &RawJson<'_>, taken: &[&str], prefix: &str, own: &[&str]) {
+    for (key, value) in item.members() {
+        let name = key.decode();
+        if taken.contains(&&*name) {
+            continue;
+        }
+        let is_own = own.contains(&&*name);
+        let name = if is_own {
+            format!("{prefix}{name}")
+        } else {
+            name.into_owned()
+        };
+        put(fields, &name, value.into_owned());
+    }
+}
+
+/// Keeps a value under a name, or one like it if another item of the same turn has taken it.
+fn put(fields: &mut Fields<'static>, name: &str, value: RawJson<'static>) {
+    let mut name = name.to_owned();
+    while fields.get(&name).is_some() {
+        name.push('_');
+    }
+    fields.insert(Text::new(name), value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> String {
+        let mut items = Items::new(Limits::default());
+        items.list(&RawJson::parse(json).unwrap(), Role::User).unwrap();
+        let mut trace = tracemill_model::Trace::new();
+        *trace.messages_mut() = items.finish().unwrap();
+        let mut out = Vec::new();
+        trace.write_json(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_the_model_gave_in_one_go_is_one_message() {
+        let json = r#"[{"role":"user","content":"hi"},{"type":"reasoning","id":"r","summary":[{"type":"summary_text","text":"so"}],
+            "encrypted_content":"x"},{"type":"message","id":"m","role":"assistant","status":"completed","content":[
+            {"type":"output_text","text":"look","annotations":[]}]},{"type":"function_call","id":"f","call_id":"c","name":"ls",
+            "arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"a"}]"#;
+        let expected = concat!(
+            r#"{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"look","reasoning":"so","#,
+            r#""tool_calls":[{"id":"c","name":"ls","arguments":"{}","item_id":"f"}],"annotations":[],"id":"m","status":"completed","#,
+            r#""reasoning_items":[{"type":"reasoning","id":"r","summary":[{"type":"summary_text","text":"so"}],"encrypted_content":"x"}]},"#,
+            r#"{"role":"tool","tool_call_id":"c","content":"a"}]}"#
+        );
+        assert_eq!(read(json), expected);
+    }
+
+    #[test]
+    fn encrypted_reasoning_is_opaque_and_an_empty_item_is_kept() {
+        let sealed = r#"[{"type":"reasoning","summary":[],"content":null,"encrypted_content":"x"}]"#;
+        assert!(read(sealed).contains(r#""reasoning":[{"type":"reasoning","summary":[]"#));
+        let empty = r#"[{"type":"reasoning","id":"r","summary":[]}]"#;
+        assert_eq!(
+            read(empty),
+            r#"{"messages":[{"role":"assistant","reasoning_items":[{"type":"reasoning","id":"r","summary":[]}]}]}"#
+        );
+    }
+
+    #[test]
+    fn messages_of_the_provider_join_and_those_of_the_client_stand_alone() {
+        let own = r#"[{"role":"assistant","content":"a"},{"role":"assistant","content":"b"}]"#;
+        assert_eq!(
+            read(own),
+            r#"{"messages":[{"role":"assistant","content":"a"},{"role":"assistant","content":"b"}]}"#
+        );
+        let given = r#"[{"type":"message","id":"1","role":"assistant","content":"a"},{"type":"web_search_call","id":"w"},
+            {"type":"message","id":"2","role":"assistant","content":"b"}]"#;
+        assert_eq!(
+            read(given),
+            concat!(
+                r#"{"messages":[{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"web_search_call","id":"w"},"#,
+                r#"{"type":"text","text":"b"}],"id":"1","id_":"2"}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn calls_of_other_kinds_are_named_by_them() {
+        let json = r#"[{"type":"custom_tool_call","call_id":"a","name":"apply_patch","input":"*** Begin"},
+            {"type":"local_shell_call","id":"l","call_id":"b","action":{"type":"exec","command":["ls"]},"status":"completed"},
+            {"type":"local_shell_call_output","id":"b","output":"x"},{"type":"custom_tool_call_output","call_id":"a",
+            "output":[{"type":"input_text","text":"ok"},{"type":"input_image","image_url":"data:x","detail":"low","file_id":null}]}]"#;
+        let expected = concat!(
+            r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"a","type":"custom","name":"apply_patch","arguments":"*** Begin"},"#,
+            r#"{"id":"b","type":"local_shell","name":"local_shell","arguments":{"type":"exec","command":["ls"]},"item_id":"l","status":"completed"}]},"#,
+            r#"{"role":"tool","content":"x","type":"local_shell_call_output","id":"b"},"#,
+            r#"{"role":"tool","tool_call_id":"a","content":[{"type":"text","text":"ok"},{"type":"image","url":"data:x","detail":"low"}],"#,
+            r#""type":"custom_tool_call_output"}]}"#
+        );
+        assert_eq!(read(json), expected);
+    }
+
+    #[test]
+    fn items_that_nobody_knows_are_kept() {
+        assert_eq!(
+            read(r#"[{"type":"item_reference","id":"m"}]"#),
+            r#"{"messages":[{"role":"item_reference","content":{"type":"item_reference","id":"m"}}]}"#
+        );
+    }
+}

@@ -301,11 +301,19 @@ impl<'r> Turns<'r> {
             .filter(|call| self.kept.contains(&call.message))
     }
 
-    /// The indices in `range`, a run of `side`, that belong to it. A run begins with one, and nearly always is one.
+    /// The indices in `range`, a run of `side`, that belong to it.
     fn of(&self, side: Side, range: &Range<usize>) -> impl Iterator<Item = usize> + use<'_, 'r> {
         let first = range.start;
-        let belongs = move |&index: &usize| index == first || self.side(index) == Some(side);
-        range.clone().filter(belongs)
+        range
+            .clone()
+            .filter(move |&index| self.belongs(index, side, first))
+    }
+
+    /// Whether a message belongs to the run of `side` that begins at `first`. A run begins with one that does, and
+    /// nearly always holds no other message, so that is asked first.
+    #[inline]
+    fn belongs(&self, index: usize, side: Side, first: usize) -> bool {
+        index == first || self.side(index) == Some(side)
     }
 
     /// The run of turns of one side that begins at or after `from`.
@@ -487,7 +495,7 @@ impl<'r> Turns<'r> {
             w.begin_array();
         }
         for index in range.clone() {
-            if self.side(index) == Some(Side::Assistant) {
+            if self.belongs(index, Side::Assistant, range.start) {
                 for call in self.thread.kept_calls(index) {
                     self.call(call, &mut w);
                 }
@@ -534,7 +542,7 @@ impl<'r> Turns<'r> {
     fn texts(&mut self, side: Side, range: &Range<usize>, s: &mut JsonString<'_, '_>) {
         let mut first = true;
         for index in range.clone() {
-            if self.side(index) != Some(side) {
+            if !self.belongs(index, side, range.start) {
                 continue;
             }
             let content = self.messages()[index].content();
@@ -550,7 +558,7 @@ impl<'r> Turns<'r> {
     fn thoughts(&mut self, range: &Range<usize>, s: &mut JsonString<'_, '_>) -> Result<(), EncodeError> {
         let mut any = false;
         for index in range.clone() {
-            if self.side(index) != Some(Side::Assistant) {
+            if !self.belongs(index, Side::Assistant, range.start) {
                 continue;
             }
             if let Some(words) = self
@@ -570,7 +578,7 @@ impl<'r> Turns<'r> {
     /// Notes what is said beside calls.
     fn note_beside(&mut self, range: &Range<usize>) {
         for index in range.clone() {
-            if self.side(index) == Some(Side::Assistant) {
+            if self.belongs(index, Side::Assistant, range.start) {
                 let content = self.messages()[index].content();
                 if !text::is_empty(content) {
                     self.losses.note(Loss::TextBesideCall, index);

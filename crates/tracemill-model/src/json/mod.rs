@@ -8,6 +8,7 @@ mod canonical;
 mod cursor;
 mod embedded;
 mod escape;
+mod nested;
 mod raw;
 mod scan;
 mod stops;

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 use std::ops::Range;
 
-use super::{RawJson, Text, canonical, scan};
+use super::{RawJson, Text, canonical, nested, scan};
 
 /// Appends JSON to a buffer: keys as literals in the order they are written, commas as needed.
 ///
@@ -284,7 +284,7 @@ impl JsonString<'_, '_> {
     ///
     /// `json` must be canonical JSON: what a [`JsonWriter`] writes is.
     pub fn written(&mut self, json: &[u8]) -> &mut Self {
-        escape_canonical(json, self.writer.out);
+        nested::escape_into(json, self.writer.out);
         self
     }
 
@@ -295,7 +295,7 @@ impl JsonString<'_, '_> {
     }
 
     fn canonical_json(&mut self, json: &str) -> &mut Self {
-        escape_canonical(json.as_bytes(), self.writer.out);
+        nested::escape_into(json.as_bytes(), self.writer.out);
         self
     }
 }
@@ -310,44 +310,4 @@ fn push_number(number: u64, out: &mut Vec<u8>) {
         rest /= 10;
     }
     out.extend_from_slice(&digits[at..]);
-}
-
-/// Canonical JSON holds no control characters and none of the three separators, so only quotes and backslashes need
-/// an escape when it goes into a string.
-///
-/// JSON holds one of them in every other lane. So each lane is written whole, and what stands behind one of them once
-/// more, a byte further on: that has no branch but the one on how many there are.
-fn escape_canonical(json: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + 2 * json.len() + scan::LANE, 0);
-    let room = &mut out[start..];
-    let mut end = 0;
-    let (lanes, tail) = json.as_chunks();
-    for &bytes in lanes {
-        let lane = u64::from_le_bytes(bytes);
-        let mut marks = scan::quote_or_backslash(lane);
-        put_lane(room, end, lane);
-        while marks != 0 {
-            let index = scan::first(marks);
-            room[end + index] = b'\\';
-            end += 1;
-            put_lane(room, end + index, lane >> (index * 8));
-            marks &= marks - 1;
-        }
-        end += scan::LANE;
-    }
-    for &byte in tail {
-        if matches!(byte, b'"' | b'\\') {
-            room[end] = b'\\';
-            end += 1;
-        }
-        room[end] = byte;
-        end += 1;
-    }
-    out.truncate(start + end);
-}
-
-#[inline]
-fn put_lane(room: &mut [u8], at: usize, lane: u64) {
-    room[at..at + scan::LANE].copy_from_slice(&lane.to_le_bytes());
 }

@@ -1,6 +1,6 @@
 //! Finding stops with vectors of 32 bytes.
 //!
-//! The one place with unsafe code: a function that is made of vector instructions may be called only where the
+//! One of two places with unsafe code: a function that is made of vector instructions may be called only where the
 //! processor has them, which the compiler cannot know. All in that function is safe: its loads are built from arrays. With
 //! it `convert` is a fifth to a third faster than with the portable way, and the tests beside [`Stops`](super::Stops) hold the
 //! two against each other and against the definition.

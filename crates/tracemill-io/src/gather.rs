@@ -303,7 +303,7 @@ impl Gathered {
     ///
     /// When it is not UTF-8.
     pub fn text(&self, index: usize) -> Result<&str, RecordError> {
-        std::str::from_utf8(self.get(index)).map_err(|error| RecordError::Utf8 {
+        simdutf8::compat::from_utf8(self.get(index)).map_err(|error| RecordError::Utf8 {
             offset: error.valid_up_to() as u64,
         })
     }

@@ -248,17 +248,28 @@ fn group<'a>(
     limits: Limits,
 ) -> Result<Group<'a>, DecodeError> {
     let (key, kind) = match turn {
-        Some(turn) => {
-            let key = raw(limits, |w| {
-                w.begin_array().raw(&example).raw(&turn).end_array();
-            })?;
-            (key, GroupKind::Turn)
-        }
+        Some(turn) => (turn_key(&example, &turn, limits)?, GroupKind::Turn),
         None => (example.clone(), GroupKind::Prompt),
     };
     let mut group = Group::new(Key::new(key), kind);
     group.extra_mut().insert(Text::new("example"), example);
     Ok(group)
+}
+
+/// The key of a turn: the list of example and turn.
+fn turn_key(
+    example: &RawJson<'_>,
+    turn: &RawJson<'_>,
+    limits: Limits,
+) -> Result<RawJson<'static>, DecodeError> {
+    let is_flat = |value: &RawJson<'_>| !matches!(value.kind(), Kind::Array | Kind::Object);
+    if is_flat(example) && is_flat(turn) {
+        return Ok(RawJson::list(&[example.borrowed(), turn.borrowed()]));
+    }
+    // A list around them may be too deep.
+    raw(limits, |w| {
+        w.begin_array().raw(example).raw(turn).end_array();
+    })
 }
 
 impl<'a> Candidate<'a> {

@@ -243,17 +243,9 @@ pub(crate) fn hash_group(bytes: &[u8]) -> Group<'static> {
 
 /// An identity out of several: `example/turn/index`, of strings without their quotes.
 pub(crate) fn path_key<'v>(values: impl IntoIterator<Item = &'v RawJson<'v>>) -> Key<'static> {
-    let mut path = String::with_capacity(64);
-    for (index, value) in values.into_iter().enumerate() {
-        if index > 0 {
-            path.push('/');
-        }
-        match value.as_text() {
-            Some(text) => text.decode_into(&mut path),
-            None => path.push_str(value.as_str()),
-        }
-    }
-    Key::new(Text::new(path).into())
+    let steps = values.into_iter();
+    let steps = steps.map(|value| value.as_text().unwrap_or_else(|| Text::new(value.as_str())));
+    Key::new(Text::joined(steps, "/").into())
 }
 
 /// An identity out of steps that are text already.

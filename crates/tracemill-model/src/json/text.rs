@@ -39,9 +39,34 @@ impl<'a> Text<'a> {
         matches!(self.0, Cow::Borrowed(_))
     }
 
+    /// Several texts as one, with `between` between them.
+    ///
+    /// ```
+    /// use tracemill_model::Text;
+    /// let joined = Text::joined([Text::new("case"), Text::new("1\n"), Text::new("")], "/");
+    /// assert_eq!(joined, *"case/1\n/");
+    /// ```
+    pub fn joined<'t>(texts: impl IntoIterator<Item = Text<'t>>, between: &str) -> Text<'static> {
+        let between = Text::new(between);
+        // Room for an identity of several steps, which is what most texts are joined for.
+        let mut body = String::with_capacity(64);
+        for (index, text) in texts.into_iter().enumerate() {
+            if index > 0 {
+                body.push_str(between.body());
+            }
+            body.push_str(text.body());
+        }
+        Text(Cow::Owned(body))
+    }
+
     /// The canonical inside of the JSON token, without its quotes.
     pub fn body(&self) -> &str {
         &self.0
+    }
+
+    /// The body itself.
+    pub(crate) fn into_body(self) -> Cow<'a, str> {
+        self.0
     }
 
     /// Whether the string is empty.

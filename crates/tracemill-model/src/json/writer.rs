@@ -167,6 +167,23 @@ impl<'b> JsonWriter<'b> {
         self
     }
 
+    /// Writes what another writer wrote: whole values or members, with the commas between them.
+    ///
+    /// ```
+    /// let mut out = Vec::new();
+    /// let mut w = tracemill_model::JsonWriter::new(&mut out);
+    /// w.begin_array().str("a").paste(b"\"b\",2").number(3).end_array();
+    /// assert_eq!(out, br#"["a","b",2,3]"#);
+    /// ```
+    pub fn paste(&mut self, written: &[u8]) -> &mut Self {
+        if !written.is_empty() {
+            self.separate();
+            self.out.extend_from_slice(written);
+            self.comma = true;
+        }
+        self
+    }
+
     /// Begins a string that is composed from fragments; [`JsonString::end`] closes it.
     pub fn begin_string(&mut self) -> JsonString<'_, 'b> {
         self.separate();

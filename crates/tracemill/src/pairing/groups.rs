@@ -232,9 +232,11 @@ impl GroupWork<'_> {
             *next += usize::from(wanted);
             Some(wanted.then_some(position))
         });
-        let records: Vec<_> = positions
-            .map(|position| position.map(|position| gathered.get(position)))
-            .collect();
+        let mut records = Vec::with_capacity(places.len());
+        for (position, place) in positions.zip(&places) {
+            let record = position.map(|position| gathered.text(position)).transpose();
+            records.push(record.map_err(|_| self.changed(place))?);
+        }
         self.decode_and_make(&places, &records, None, choice, paired, done)?;
         done.buffers.gathered = gathered;
         Ok(())
@@ -244,7 +246,7 @@ impl GroupWork<'_> {
     pub(crate) fn decode_and_make(
         &self,
         places: &[Place],
-        records: &[Option<&[u8]>],
+        records: &[Option<&str>],
         lines: Option<&[u64]>,
         choice: &Choice,
         paired: &mut Paired,
@@ -271,9 +273,8 @@ impl GroupWork<'_> {
         self.make(choice, &members, paired, done)
     }
 
-    fn decode<'r>(&'r self, place: &Place, bytes: &'r [u8], batch: &mut Batch<'r>) -> Result<(), Error> {
+    fn decode<'r>(&'r self, place: &Place, text: &'r str, batch: &mut Batch<'r>) -> Result<(), Error> {
         let planned = &self.inputs[place.input];
-        let text = std::str::from_utf8(bytes).map_err(|_| self.changed(place))?;
         planned
             .source
             .decode(&planned.context, text, batch)

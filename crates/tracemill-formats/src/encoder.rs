@@ -8,6 +8,7 @@ use tracemill_model::{Example, Links, Shape};
 use crate::companion::{Columns, Companion};
 use crate::loss::{Loss, Losses};
 use crate::shared::ids::{CallIds, NineIds};
+use crate::shared::passages::Passages;
 
 /// One training format, configured.
 ///
@@ -65,6 +66,8 @@ pub struct Scratch {
     pub(crate) schema: EmbeddedJson,
     /// Pairs of a ranking, with their differences.
     pub(crate) pairs: Vec<(f64, usize, usize)>,
+    /// What was encoded of traces that are held.
+    pub(crate) passages: Passages,
 }
 
 impl Scratch {
@@ -77,6 +80,20 @@ impl Scratch {
     pub fn clear(&mut self) {
         self.losses.clear();
         self.columns = Columns::NONE;
+    }
+
+    /// Says that the traces of all examples that follow stay where they are and as they are, until
+    /// [`release_traces`](Scratch::release_traces).
+    ///
+    /// What is encoded of one may then be copied when another example has it too: eight candidates make 28 pairs. The
+    /// records are the same without, and one encoder must serve all of them.
+    pub fn hold_traces(&mut self) {
+        self.passages.hold();
+    }
+
+    /// Says that the traces may go: nothing is copied any more.
+    pub fn release_traces(&mut self) {
+        self.passages.release();
     }
 
     /// Notes a loss in the message at `index`.

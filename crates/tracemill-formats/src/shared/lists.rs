@@ -4,6 +4,7 @@ use tracemill_model::{JsonWriter, Message, Preference, Role};
 
 use crate::encoder::{EncodeError, EncodeErrorKind, Scratch};
 use crate::shared::pair::{self, Passage, REJECTED};
+use crate::shared::passages::PassageId;
 use crate::shared::reasoning::Placement;
 use crate::shared::templates::{STYLE, Turns};
 use crate::shared::thread::Thread;
@@ -70,8 +71,14 @@ fn elements(
         losses,
         links,
         embedded,
+        passages,
         ..
     } = scratch;
+    let id = PassageId::new(messages, &range, part == Part::Completion);
+    if passages.write(id, w) {
+        return Ok(());
+    }
+    let start = w.position();
     links.compute(messages);
     let mut turns = Turns {
         style: &STYLE,
@@ -85,7 +92,13 @@ fn elements(
         embedded,
         losses,
     };
-    turns.elements(range, w)
+    turns.elements(range, w)?;
+    // What was lost would have to be noted again.
+    if losses.is_empty() {
+        let elements = w.written(start..w.position());
+        passages.keep(id, elements.strip_prefix(b",").unwrap_or(elements));
+    }
+    Ok(())
 }
 
 /// Writes `chosen` and `rejected`, each with the prompt before its completion: the same bytes in both, so that a
@@ -133,4 +146,87 @@ pub(crate) fn completions(
     let chosen = side(chosen_key, pair.chosen.completion, w)?;
     let rejected = side(rejected_key, pair.rejected.completion, w).map_err(|error| error.of(REJECTED))?;
     pair::check_distinct(w, chosen, rejected)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracemill_model::{Example, Preference, Side, Span, Trace};
+
+    use crate::encoder::Scratch;
+    use crate::loss::Loss;
+    use crate::options::EncodeOptions;
+    use crate::spec::FormatSpec;
+
+    /// Three answers to one question, of which the last loses something.
+    const TRACES: [&str; 3] = [
+        r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a\nb"}]}"#,
+        r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","name":"f"}]},
+            {"role":"tool","tool_call_id":"c","content":"r"},{"role":"assistant","content":"b"}]}"#,
+        r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"c","train":false}]}"#,
+    ];
+
+    /// Every pair of the traces, with what it loses.
+    fn pairs(spec: &str, traces: &[Trace<'_>], scratch: &mut Scratch) -> Vec<(String, u32)> {
+        let spec: FormatSpec = spec.parse().unwrap();
+        let encoder = spec.encoder(&EncodeOptions::default()).unwrap();
+        let mut records = Vec::new();
+        for chosen in traces {
+            for rejected in traces.iter().filter(|other| !std::ptr::eq(*other, chosen)) {
+                let side = |trace: &'_ Trace<'_>| 1..trace.messages().len();
+                let example = Example::Preference(Preference {
+                    prompt: Span::new(chosen, 0..1),
+                    chosen: Side {
+                        completion: Span::new(chosen, side(chosen)),
+                        score: None,
+                    },
+                    rejected: Side {
+                        completion: Span::new(rejected, side(rejected)),
+                        score: None,
+                    },
+                });
+                let mut out = Vec::new();
+                scratch.clear();
+                encoder.encode(&example, scratch, &mut out).unwrap();
+                records.push((
+                    String::from_utf8(out).unwrap(),
+                    scratch.losses.count(Loss::TrainFlags),
+                ));
+            }
+        }
+        records
+    }
+
+    #[test]
+    fn records_of_held_traces_are_the_same_and_lose_the_same() {
+        let traces = TRACES.map(|line| Trace::from_json(line).unwrap());
+        for spec in ["trl-preference", "trl-preference+implicit-prompt", "trl-reward"] {
+            let wanted = pairs(spec, &traces, &mut Scratch::new());
+            assert_eq!(wanted.iter().map(|(_, losses)| losses).sum::<u32>(), 4, "{spec}");
+            let mut scratch = Scratch::new();
+            scratch.hold_traces();
+            assert_eq!(pairs(spec, &traces, &mut scratch), wanted, "{spec}");
+            assert_eq!(pairs(spec, &traces, &mut scratch), wanted, "{spec}");
+        }
+    }
+
+    #[test]
+    fn what_was_held_is_forgotten() {
+        let mut trace = Trace::from_json(TRACES[0]).unwrap();
+        let other = Trace::from_json(TRACES[1]).unwrap();
+        let mut scratch = Scratch::new();
+        scratch.hold_traces();
+        let traces = [trace.clone(), other.clone()];
+        let before = pairs("trl-preference", &traces, &mut scratch);
+        scratch.release_traces();
+        let [first, second] = &traces;
+        assert_eq!(
+            before,
+            pairs("trl-preference", &[first.clone(), second.clone()], &mut scratch)
+        );
+        // The same place, and another trace in it.
+        trace.messages_mut()[1].set_content(tracemill_model::Text::new("changed"));
+        scratch.hold_traces();
+        let changed = pairs("trl-preference", &[trace, other], &mut scratch);
+        assert!(changed[0].0.contains("changed"), "{}", changed[0].0);
+    }
 }

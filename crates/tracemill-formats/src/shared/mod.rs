@@ -16,6 +16,7 @@ pub(crate) mod input_output;
 pub(crate) mod lists;
 pub(crate) mod metadata;
 pub(crate) mod pair;
+pub(crate) mod passages;
 pub(crate) mod plain;
 pub(crate) mod reasoning;
 pub(crate) mod rendered;

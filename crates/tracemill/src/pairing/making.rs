@@ -22,9 +22,16 @@ impl GroupWork<'_> {
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
         match choice {
-            Choice::Pairs(pairs) => pairs
-                .iter()
-                .try_for_each(|pair| self.pair(pair, members, paired, done)),
+            Choice::Pairs(pairs) => {
+                // A single pair has nothing twice.
+                if pairs.len() > 1 {
+                    done.buffers.encoding.hold_traces();
+                }
+                let mut pairs = pairs.iter();
+                let made = pairs.try_for_each(|pair| self.pair(pair, members, paired, done));
+                done.buffers.encoding.release_traces();
+                made
+            }
             Choice::Lists(lists) => self.lists(lists, members, paired, done),
         }
     }

@@ -55,21 +55,21 @@ enum Content {
 struct Records {
     entries: Vec<Entry>,
     lines: Vec<u64>,
-    bytes: Vec<u8>,
-    /// Where the record of each candidate is in `bytes`.
+    text: String,
+    /// Where the record of each candidate is in `text`.
     places: Vec<(usize, usize)>,
 }
 
 impl Records {
-    fn push(&mut self, entry: Entry, line: u64, record: &[u8]) {
+    fn push(&mut self, entry: Entry, line: u64, record: &str) {
         // The traces of one record come one behind the other.
         let place = match self.places.last() {
             Some(&(start, length)) if self.entries.last().is_some_and(|last| last.same_record(&entry)) => {
                 (start, length)
             }
             _ => {
-                let start = self.bytes.len();
-                self.bytes.extend_from_slice(record);
+                let start = self.text.len();
+                self.text.push_str(record);
                 (start, record.len())
             }
         };
@@ -79,8 +79,8 @@ impl Records {
     }
 
     fn append(&mut self, more: &Records) {
-        let behind = self.bytes.len();
-        self.bytes.extend_from_slice(&more.bytes);
+        let behind = self.text.len();
+        self.text.push_str(&more.text);
         self.entries.extend_from_slice(&more.entries);
         self.lines.extend_from_slice(&more.lines);
         let moved = more
@@ -301,7 +301,9 @@ impl BlockWork<'_, '_> {
         } else {
             let mut records = Records::default();
             for ((entry, line), batch) in current.entries.iter().zip(&current.lines).zip(&current.batches) {
-                records.push(*entry, *line, decoded.records[*batch].bytes());
+                // What was decoded is text.
+                let text = decoded.records[*batch].text().unwrap_or_default();
+                records.push(*entry, *line, text);
             }
             Content::Records(records)
         };
@@ -476,15 +478,15 @@ impl Closing<'_, '_, '_> {
         if !choice.is_empty() {
             let places: Vec<Place> = records.entries.iter().map(Entry::place).collect();
             let wanted = choice.wanted(places.len());
-            let bytes: Vec<_> = records
+            let texts: Vec<_> = records
                 .places
                 .iter()
                 .zip(wanted)
-                .map(|(&(start, length), wanted)| wanted.then(|| &records.bytes[start..start + length]))
+                .map(|(&(start, length), wanted)| wanted.then(|| &records.text[start..start + length]))
                 .collect();
             let lines = Some(records.lines.as_slice());
             self.work
-                .decode_and_make(&places, &bytes, lines, &choice, &mut paired, &mut self.single)?;
+                .decode_and_make(&places, &texts, lines, &choice, &mut paired, &mut self.single)?;
         }
         self.settle_single(&mut paired)
     }

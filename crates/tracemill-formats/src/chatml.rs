@@ -202,8 +202,7 @@ impl ChatMl {
         losses: &mut Losses,
         w: &mut JsonWriter<'_>,
     ) -> Result<(), EncodeError> {
-        links.compute(messages);
-        let thread = Thread::new(messages, links);
+        let thread = Thread::linked(messages, links);
         let mut turns = Turns::begin(self.delivery, w);
         for index in plan.written() {
             let message = &messages[index];

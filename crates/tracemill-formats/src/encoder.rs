@@ -64,6 +64,10 @@ pub struct Scratch {
     pub(crate) answer: EmbeddedJson,
     /// For looking into a schema that is given as text.
     pub(crate) schema: EmbeddedJson,
+    /// Messages in another order than they stand in.
+    pub(crate) order: Vec<usize>,
+    /// Text that becomes part of a string.
+    pub(crate) words: String,
     /// Pairs of a ranking, with their differences.
     pub(crate) pairs: Vec<(f64, usize, usize)>,
     /// What was encoded of traces that are held.

@@ -242,11 +242,13 @@ pub enum Omission {
     Completion,
     /// The schema of the answer: the tool that takes the answer is declared to take any object.
     OutputSchema,
+    /// Reasoning of turns that are not learnt, which the model is not shown again.
+    EarlierReasoning,
 }
 
 impl Omission {
     /// Every omission, in the order of the ledger.
-    pub const ALL: [Omission; 10] = [
+    pub const ALL: [Omission; 11] = [
         Omission::Id,
         Omission::Group,
         Omission::Scores,
@@ -257,6 +259,7 @@ impl Omission {
         Omission::MessageFields,
         Omission::Completion,
         Omission::OutputSchema,
+        Omission::EarlierReasoning,
     ];
 
     /// The stable code under which the ledger counts.
@@ -272,6 +275,7 @@ impl Omission {
             Omission::MessageFields => "message-fields",
             Omission::Completion => "completion",
             Omission::OutputSchema => "output-schema",
+            Omission::EarlierReasoning => "earlier-reasoning",
         }
     }
 }

@@ -5,7 +5,7 @@
 mod pairs;
 
 use serde_json::Value;
-use tracemill_formats::{EncodeOptions, Encoder, Findings, FormatSpec, Scratch, formats};
+use tracemill_formats::{EncodeOptions, Encoder, Findings, FormatSpec, Loss, Scratch, formats};
 use tracemill_model::{Conversation, Example, RawJson, Shape, Trace, Turns};
 
 /// Messages whose order matters. `#` becomes the place of the message, so that every text is found again.
@@ -127,6 +127,8 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
         }
         "sharegpt" => check_sharegpt(&value),
         "tracemill" => check_canonical(record),
+        "hermes" | "llama3" | "harmony" if scratch.losses.count(Loss::UnparsableArguments) > 0 => {}
+        "hermes" | "llama3" | "harmony" if scratch.losses.count(Loss::NonObjectArguments) > 0 => {}
         _ => check_by_rules(encoder.name(), record),
     }
 }

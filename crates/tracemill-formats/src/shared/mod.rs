@@ -10,6 +10,7 @@ pub(crate) mod blocks;
 pub(crate) mod chat;
 pub(crate) mod dataset_info;
 pub(crate) mod decimal;
+pub(crate) mod dumped;
 pub(crate) mod exchanges;
 pub(crate) mod ids;
 pub(crate) mod input_output;
@@ -28,6 +29,7 @@ pub(crate) mod text;
 pub(crate) mod thread;
 pub(crate) mod tools;
 pub(crate) mod trained;
+pub(crate) mod typescript;
 
 use tracemill_model::{Conversation, Example, Role};
 

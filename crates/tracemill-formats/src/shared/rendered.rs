@@ -151,9 +151,11 @@ impl<'s, 'b> Script<'s, 'b> {
 
     /// Goes on with a piece of the text.
     pub(crate) fn piece(&mut self, piece: Piece) -> JsonString<'_, 'b> {
+        let is_in_completion = self.learnt && self.delivery == Delivery::PromptCompletion;
         let before = self.open.replace(piece);
         self.learnt |= piece == Piece::Learnt;
-        if before == Some(piece) {
+        // A completion is one text: what its turns are headed with belongs to it.
+        if before == Some(piece) || is_in_completion {
             return self.w.resume_string();
         }
         match (self.delivery, piece) {
@@ -247,6 +249,23 @@ mod tests {
             assert_eq!(find_mark(cut.as_bytes(), &marks), None);
         }
         assert_eq!(find_mark(b"a <call> and <|end|>", &marks), Some("<call>"));
+    }
+
+    #[test]
+    fn a_completion_is_one_text() {
+        let mut out = Vec::new();
+        let mut w = JsonWriter::new(&mut out);
+        w.begin_object();
+        let mut script = Script::begin(Delivery::PromptCompletion, &mut w);
+        for piece in [Piece::Heard, Piece::Learnt, Piece::Heard, Piece::Learnt] {
+            script.piece(piece).push("a").end();
+        }
+        script.end().unwrap();
+        w.end_object();
+        assert_eq!(
+            std::str::from_utf8(&out).unwrap(),
+            r#"{"prompt":"a","completion":"aaa"}"#
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How the calls and results of a conversation hang together.
 
+use std::ops::Range;
+
 use tracemill_model::{CallRef, Links, Message, Role, ToolCall};
 
 use crate::loss::{Loss, Losses};
@@ -21,6 +23,12 @@ impl<'t> Thread<'t> {
             links,
             last_assistant: messages.iter().rposition(is_assistant),
         }
+    }
+
+    /// The thread of `messages`, whose links are computed into `links`.
+    pub(crate) fn linked(messages: &'t [Message<'t>], links: &'t mut Links) -> Self {
+        links.compute(messages);
+        Thread::new(messages, links)
     }
 
     /// The index of the last assistant message.
@@ -61,6 +69,16 @@ impl<'t> Thread<'t> {
         !message.tool_calls().is_empty()
             && message.content().is_empty()
             && self.kept_calls(index).next().is_none()
+    }
+
+    /// Whether the message at `index` has several calls that are not dangling.
+    pub(crate) fn has_several_calls(&self, index: usize) -> bool {
+        self.kept_calls(index).nth(1).is_some()
+    }
+
+    /// The result, among the messages of `range`, that answers a call.
+    pub(crate) fn result_of(&self, call: CallRef, mut range: Range<usize>) -> Option<usize> {
+        range.find(|&result| self.answered(result) == Some(call))
     }
 
     /// The calls of the message at `index` that are not dangling.

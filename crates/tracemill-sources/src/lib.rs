@@ -78,6 +78,7 @@ mod bfcl;
 mod blocks;
 mod candidates;
 mod chain;
+mod claude_code;
 mod completions;
 mod detect;
 mod exchange;

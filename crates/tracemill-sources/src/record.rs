@@ -47,6 +47,11 @@ pub(crate) fn object(fields: &Fields<'_>, limits: Limits) -> Result<RawJson<'sta
     })
 }
 
+/// The limits of values that are made out of what was checked before, and may be nested once more.
+pub(crate) fn deepest() -> Limits {
+    Limits::default().with_depth(Limits::MAX_DEPTH)
+}
+
 /// What `write` writes, as one value.
 pub(crate) fn raw(
     limits: Limits,

@@ -10,7 +10,7 @@ use tracemill_model::{
     Role, Text, TextPart, Tool, ToolCall,
 };
 
-use crate::record::raw;
+use crate::record::{deepest, raw};
 use crate::walk::{self, Said};
 
 /// What the provider did by itself in the middle of a turn, other than calls.
@@ -375,11 +375,6 @@ pub(crate) fn tools(
         }
     }
     Ok(tools)
-}
-
-/// What was checked when the record was read needs no second check of its depth.
-fn deepest() -> Limits {
-    Limits::default().with_depth(Limits::MAX_DEPTH)
 }
 
 /// The fields that a message has itself, or that mean something to those who read it.

@@ -11,13 +11,17 @@ use std::path::Path;
 
 use common::{Case, cases};
 use serde_json::Value;
-use tracemill_sources::{Batch, Detection, Head, Piece, Pieces, SourceOptions, detect};
+use tracemill_sources::{Batch, Context, Detection, Head, Piece, PieceKey, Pieces, SourceOptions, detect};
 
 /// How many records of each source were compared.
 type Compared = BTreeMap<&'static str, usize>;
 
-/// Compares every record of a file that both readers can read.
+/// Compares every record of a file that both readers can read, and what is put together of all of them.
 fn compare(case: &Case, compared: &mut Compared) {
+    if plain::sessions::SOURCES.contains(&case.source.name()) {
+        compare_sessions(case, compared);
+        return;
+    }
     for (path, input) in &case.files {
         let reader = case.reader_of(path, input);
         let whole = serde_json::from_slice(input).unwrap_or_default();
@@ -61,6 +65,52 @@ fn compare(case: &Case, compared: &mut Compared) {
     }
 }
 
+/// Compares the conversations that are put together from all the files of a case.
+fn compare_sessions(case: &Case, compared: &mut Compared) {
+    let (mut groups, mut values) = (Vec::<((usize, PieceKey), Vec<String>)>::new(), Vec::new());
+    for (number, (path, input)) in case.files.iter().enumerate() {
+        let reader = case.reader_of(path, input);
+        for record in case.records_of(input).1 {
+            let mut pieces = Pieces::new();
+            if reader
+                .source
+                .pieces(&reader.context, &record, &mut pieces)
+                .is_err()
+            {
+                continue;
+            }
+            values.extend(serde_json::from_str::<Value>(&record));
+            for piece in pieces.list() {
+                let file = if piece.key() == PieceKey::Input { number } else { 0 };
+                let key = (file, piece.key());
+                let at = groups.iter().position(|(known, _)| *known == key);
+                let at = at.unwrap_or_else(|| {
+                    groups.push((key, Vec::new()));
+                    groups.len() - 1
+                });
+                groups[at].1.push(piece.text().to_owned());
+            }
+        }
+    }
+    let expected = plain::sessions::conversations(case.source.name(), &values);
+    let (source, context) = (case.make(), Context::default());
+    let mut got = Vec::new();
+    for (_, texts) in &groups {
+        let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+        let mut batch = Batch::new();
+        let assembled = source.assemble(&context, &texts, &mut batch);
+        assembled.unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+        got.extend(batch.traces().iter().map(conversation));
+    }
+    let says = |turns: &Vec<plain::Turn>| !turns.is_empty();
+    let expected: Vec<_> = expected.into_iter().filter(says).collect();
+    assert_eq!(got.len(), expected.len(), "{}", case.name());
+    for (number, (got, expected)) in got.iter().zip(&expected).enumerate() {
+        assert_eq!(got, expected, "{}: trace {number}", case.name());
+    }
+    *compared.entry(case.source.name()).or_default() += got.len();
+}
+
 /// The conversations of a record as the source reads it alone; nothing if it is rejected.
 fn read(reader: &common::Reader, record: &str) -> Option<Vec<Vec<plain::Turn>>> {
     let mut batch = Batch::new();
@@ -73,14 +123,16 @@ fn read(reader: &common::Reader, record: &str) -> Option<Vec<Vec<plain::Turn>>> 
     } else {
         reader.source.decode(&reader.context, record, &mut batch).ok()?;
     }
-    let conversation = |trace: &tracemill_model::Trace<'_>| {
-        let mut line = Vec::new();
-        trace.write_json(&mut line);
-        let written: Value = serde_json::from_slice(&line).expect("canonical lines are JSON");
-        let messages = written["messages"].as_array().expect("a list");
-        messages.iter().map(canonical).collect()
-    };
     Some(batch.traces().iter().map(conversation).collect())
+}
+
+/// What a trace says.
+fn conversation(trace: &tracemill_model::Trace<'_>) -> Vec<plain::Turn> {
+    let mut line = Vec::new();
+    trace.write_json(&mut line);
+    let written: Value = serde_json::from_slice(&line).expect("canonical lines are JSON");
+    let messages = written["messages"].as_array().expect("a list");
+    messages.iter().map(canonical).collect()
 }
 
 /// A message of the canonical form, read by nothing that the plain readers use: a mistake there must not hide itself.

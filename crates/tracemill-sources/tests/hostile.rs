@@ -122,6 +122,11 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let answer = r#"{"output":[{"type":"message","role":"assistant","content":"ho"}]}"#;
             format!(r#"{{"request":{{"input":{list}}},"response":{answer}{rest}}}"#)
         }
+        "claude-code" => {
+            let block = r#"{"type":"tool_result","tool_use_id":"t","content":"hi"}"#;
+            let blocks = vec![block; messages.len()].join(",");
+            format!(r#"{{"type":"user","uuid":"u","message":{{"content":[{blocks}]}}{rest}}}"#)
+        }
         "tau2-bench" => format!(r#"{{"id":"1","task_id":"1","messages":{list}{rest}}}"#),
         "swe-agent" => format!(r#"{{"history":{list},"trajectory":[],"info":{{}}{rest}}}"#),
         "openhands" => {

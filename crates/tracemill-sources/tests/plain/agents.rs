@@ -37,7 +37,7 @@ pub(super) fn items(all: &[Value]) -> Turns {
     turns
 }
 
-fn named(item: &Value, arguments: &Value) -> (String, Value) {
+pub(super) fn named(item: &Value, arguments: &Value) -> (String, Value) {
     (
         item["name"].as_str().unwrap_or_default().to_owned(),
         arguments.clone(),

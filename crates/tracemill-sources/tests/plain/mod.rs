@@ -1,6 +1,7 @@
 //! Records read a second time, with a few lines of plain JSON code for each dialect.
 
 mod agents;
+pub(crate) mod sessions;
 
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ pub(crate) struct Turn {
 type Turns = Vec<Turn>;
 
 /// The sources that are read here.
-pub(crate) const SOURCES: [&str; 21] = [
+pub(crate) const SOURCES: [&str; 22] = [
     "tracemill",
     "openai-chat",
     "openai-responses",
@@ -25,6 +26,7 @@ pub(crate) const SOURCES: [&str; 21] = [
     "mini-swe-agent",
     "openhands",
     "atif",
+    "claude-code",
     "toolbench",
     "who-and-when",
     "terminal-bench",

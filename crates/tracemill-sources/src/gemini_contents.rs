@@ -140,7 +140,10 @@ fn given(response: &RawJson<'_>) -> Result<Content<'static>, DecodeError> {
 fn said(part: &RawJson<'_>) -> Part<'static> {
     if let Some(words) = text(part, "text") {
         let mut made = TextPart::new(words);
-        for (key, value) in part.members().filter(|(key, _)| key.body() != "text") {
+        for (key, value) in part
+            .members()
+            .filter(|(key, value)| key.body() != "text" && !value.is_null())
+        {
             made.extra_mut().insert(key.into_owned(), value.into_owned());
         }
         return Part::Text(made);
@@ -156,7 +159,9 @@ fn said(part: &RawJson<'_>) -> Part<'static> {
         _ => None,
     };
     match found {
-        Some((source, Some(media_type))) if part.members().count() == 1 => {
+        Some((source, Some(media_type)))
+            if part.members().filter(|(_, value)| !value.is_null()).count() == 1 =>
+        {
             let kind = match media_type.body().split('/').next() {
                 Some("image") => MediaKind::Image,
                 Some("audio") => MediaKind::Audio,

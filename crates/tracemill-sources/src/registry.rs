@@ -5,10 +5,10 @@ use std::fmt;
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
-    alpaca, alpaca_eval, anthropic, arena_hard, atif, bfcl, candidates, claude_code, completions, gemini,
-    inspect, kiln, llamafactory, mini_swe_agent, mt_bench, nat, openai_chat, openai_responses, openhands,
-    openinference, otel_genai, preference, prompt_completion, sharegpt, swe_agent, swink, tau_bench,
-    tau2_bench, terminal_bench, toolbench, tracemill, who_and_when,
+    alpaca, alpaca_eval, anthropic, arena_hard, atif, bfcl, candidates, claude_code, codex, completions,
+    gemini, gemini_cli, inspect, kiln, llamafactory, mini_swe_agent, mt_bench, nat, openai_chat,
+    openai_responses, openhands, openinference, otel_genai, preference, prompt_completion, sharegpt,
+    swe_agent, swink, tau_bench, tau2_bench, terminal_bench, toolbench, tracemill, who_and_when,
 };
 
 /// Everything the registry knows of one source.
@@ -180,6 +180,8 @@ pub fn sources() -> &'static [SourceInfo] {
         openhands::INFO,
         atif::INFO,
         claude_code::INFO,
+        codex::INFO,
+        gemini_cli::INFO,
         toolbench::INFO,
         who_and_when::INFO,
         terminal_bench::INFO,

@@ -102,6 +102,14 @@ impl Items {
         }
     }
 
+    /// The message that the last item went to.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Message<'static>> {
+        match &mut self.turn {
+            Some(turn) => Some(&mut turn.message),
+            None => self.said.messages.last_mut(),
+        }
+    }
+
     /// Adds a message of somebody else than the model.
     pub(crate) fn push(&mut self, message: Message<'static>) -> Result<(), DecodeError> {
         self.close()?;

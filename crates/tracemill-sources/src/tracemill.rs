@@ -5,6 +5,7 @@ use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, RawJson, 
 
 use crate::arena_hard;
 use crate::detect::Evidence;
+use crate::gemini_cli;
 use crate::head::Head;
 use crate::llamafactory;
 use crate::mini_swe_agent;
@@ -49,6 +50,7 @@ impl Source for Tracemill {
             .or_else(|| preference::evidence(head))
             .or_else(|| mini_swe_agent::evidence(head))
             .or_else(|| arena_hard::evidence(head))
+            .or_else(|| gemini_cli::evidence(head))
             .or_else(|| llamafactory::evidence(head));
         (has_messages(head) && other.is_none()).then(|| Evidence::keys(&["/messages"]))
     }

@@ -127,6 +127,11 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let blocks = vec![block; messages.len()].join(",");
             format!(r#"{{"type":"user","uuid":"u","message":{{"content":[{blocks}]}}{rest}}}"#)
         }
+        "codex" => format!(r#"{{"type":"response_item","payload":{{"type":"reasoning"}}{rest}}}"#),
+        "gemini-cli" => {
+            let said = vec![r#"{"type":"user","content":"hi"}"#; messages.len()].join(",");
+            format!(r#"{{"sessionId":"s","messages":[{said}]{rest}}}"#)
+        }
         "tau2-bench" => format!(r#"{{"id":"1","task_id":"1","messages":{list}{rest}}}"#),
         "swe-agent" => format!(r#"{{"history":{list},"trajectory":[],"info":{{}}{rest}}}"#),
         "openhands" => {
@@ -180,8 +185,8 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
     }
 }
 
-/// Sources whose records hold a question and an answer and never more.
-const FEW: [&str; 2] = ["terminal-bench", "alpaca-eval"];
+/// Sources whose records hold a question and an answer, or one item of a session, and never more.
+const FEW: [&str; 3] = ["terminal-bench", "alpaca-eval", "codex"];
 
 #[test]
 fn deep_nesting_and_many_messages_are_errors() {

@@ -22,7 +22,7 @@ pub(super) fn items(all: &[Value]) -> Turns {
         } else if !is_open || is_own && was_own {
             turns.push(turn("assistant", &Value::Null));
         }
-        is_open = is_model;
+        is_open = is_model && item["closed"] != true;
         was_own = is_own;
         let Some(open) = turns.last_mut().filter(|_| is_model) else {
             continue;
@@ -67,4 +67,36 @@ pub(super) fn responses(record: &Value) -> Vec<Turns> {
         .into_iter()
         .chain(side(&request["input"], "user"));
     vec![asked.chain(answered).collect()]
+}
+
+/// A session of the Gemini CLI, or one message of it.
+pub(super) fn gemini_cli(record: &Value) -> Turns {
+    let alone = [record.clone()];
+    let messages = record["messages"].as_array().map_or(&alone[..], Vec::as_slice);
+    let mut turns = Turns::new();
+    for message in messages {
+        let role = match message["type"].as_str() {
+            Some("user") => "user",
+            Some("gemini") => "assistant",
+            _ => continue,
+        };
+        let mut spoken = said(role, &message["content"]);
+        let calls = list(&message["toolCalls"]);
+        spoken.calls = calls.iter().map(|call| named(call, &call["args"])).collect();
+        turns.push(spoken);
+        for part in calls.iter().flat_map(|call| list(&call["result"])) {
+            let given = &part["functionResponse"]["response"];
+            let words = ["output", "error"].iter().find_map(|key| {
+                given[key]
+                    .as_str()
+                    .filter(|_| given.as_object().is_some_and(|it| it.len() == 1))
+            });
+            turns.push(match words {
+                Some(words) => turn("tool", &Value::from(words)),
+                None if given.is_null() => turn("tool", &part["text"]),
+                None => turn("tool", given),
+            });
+        }
+    }
+    turns
 }

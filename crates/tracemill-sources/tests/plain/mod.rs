@@ -16,7 +16,7 @@ pub(crate) struct Turn {
 type Turns = Vec<Turn>;
 
 /// The sources that are read here.
-pub(crate) const SOURCES: [&str; 22] = [
+pub(crate) const SOURCES: [&str; 24] = [
     "tracemill",
     "openai-chat",
     "openai-responses",
@@ -27,6 +27,8 @@ pub(crate) const SOURCES: [&str; 22] = [
     "openhands",
     "atif",
     "claude-code",
+    "codex",
+    "gemini-cli",
     "toolbench",
     "who-and-when",
     "terminal-bench",
@@ -52,6 +54,7 @@ pub(crate) fn conversations(source: &str, record: &Value, whole: &Value) -> Opti
         "swe-agent" | "who-and-when" => one(messages(&record["history"])),
         "mini-swe-agent" => one(mini(record)),
         "openhands" => one(openhands(&record["history"])),
+        "gemini-cli" => Some(vec![agents::gemini_cli(record)]),
         "atif" => Some(atif(record)),
         "toolbench" => one(messages(
             list(&record["answer_generation"]["train_messages"]).last()?,

@@ -5,12 +5,13 @@ use serde_json::Value;
 use super::{Turn, Turns, agents, list, text, turn};
 
 /// The sources that are read here.
-pub(crate) const SOURCES: [&str; 1] = ["claude-code"];
+pub(crate) const SOURCES: [&str; 2] = ["claude-code", "codex"];
 
 /// The conversations in all the lines of the files of one input.
 pub(crate) fn conversations(source: &str, lines: &[Value]) -> Vec<Turns> {
     match source {
         "claude-code" => claude_code(lines),
+        "codex" => codex(lines),
         _ => Vec::new(),
     }
 }
@@ -163,4 +164,24 @@ fn assistant(contents: &[&Value]) -> Turn {
             .extend(calls.map(|block| agents::named(block, &block["input"])));
     }
     said
+}
+
+fn codex(lines: &[Value]) -> Vec<Turns> {
+    let mut parts = vec![Vec::new()];
+    for line in lines {
+        let payload = &line["payload"];
+        match line["type"].as_str() {
+            Some("response_item") if payload["type"] != "ghost_snapshot" => {
+                parts.last_mut().expect("a part").push(payload.clone());
+            }
+            Some("compacted") => parts.push(match payload["replacement_history"].as_array() {
+                Some(history) => history.clone(),
+                None => vec![
+                    serde_json::json!({"role": "assistant", "content": payload["message"], "closed": true}),
+                ],
+            }),
+            _ => {}
+        }
+    }
+    parts.iter().map(|items| agents::items(items)).collect()
 }

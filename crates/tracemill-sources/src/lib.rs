@@ -87,6 +87,7 @@ mod gemini;
 mod gemini_cli;
 mod gemini_contents;
 mod genai;
+mod google_adk;
 mod head;
 mod inspect;
 mod kiln;

@@ -6,7 +6,7 @@ use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
     alpaca, alpaca_eval, anthropic, arena_hard, atif, bfcl, candidates, claude_code, codex, completions,
-    gemini, gemini_cli, inspect, kiln, llamafactory, mini_swe_agent, mt_bench, nat, openai_chat,
+    gemini, gemini_cli, google_adk, inspect, kiln, llamafactory, mini_swe_agent, mt_bench, nat, openai_chat,
     openai_responses, openhands, openinference, otel_genai, preference, prompt_completion, sharegpt,
     swe_agent, swink, tau_bench, tau2_bench, terminal_bench, toolbench, tracemill, who_and_when,
 };
@@ -182,6 +182,7 @@ pub fn sources() -> &'static [SourceInfo] {
         claude_code::INFO,
         codex::INFO,
         gemini_cli::INFO,
+        google_adk::INFO,
         toolbench::INFO,
         who_and_when::INFO,
         terminal_bench::INFO,

@@ -122,16 +122,6 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let answer = r#"{"output":[{"type":"message","role":"assistant","content":"ho"}]}"#;
             format!(r#"{{"request":{{"input":{list}}},"response":{answer}{rest}}}"#)
         }
-        "claude-code" => {
-            let block = r#"{"type":"tool_result","tool_use_id":"t","content":"hi"}"#;
-            let blocks = vec![block; messages.len()].join(",");
-            format!(r#"{{"type":"user","uuid":"u","message":{{"content":[{blocks}]}}{rest}}}"#)
-        }
-        "codex" => format!(r#"{{"type":"response_item","payload":{{"type":"reasoning"}}{rest}}}"#),
-        "gemini-cli" => {
-            let said = vec![r#"{"type":"user","content":"hi"}"#; messages.len()].join(",");
-            format!(r#"{{"sessionId":"s","messages":[{said}]{rest}}}"#)
-        }
         "tau2-bench" => format!(r#"{{"id":"1","task_id":"1","messages":{list}{rest}}}"#),
         "swe-agent" => format!(r#"{{"history":{list},"trajectory":[],"info":{{}}{rest}}}"#),
         "openhands" => {
@@ -181,8 +171,30 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
         "candidates" => format!(r#"{{"example_id":1,"response":"","prompt":{list}{rest}}}"#),
         "completions" => format!(r#"{{"completions":[""],"prompt":{list}{rest}}}"#),
         "preference" => format!(r#"{{"label":true,"messages":{list}{rest}}}"#),
-        _ => format!(r#"{{"messages":{list}{rest}}}"#),
+        _ => session(source, messages, rest).unwrap_or_else(|| format!(r#"{{"messages":{list}{rest}}}"#)),
     }
+}
+
+/// The same for the sessions of programs.
+fn session(source: &str, messages: &[&str], rest: &str) -> Option<String> {
+    Some(match source {
+        "claude-code" => {
+            let block = r#"{"type":"tool_result","tool_use_id":"t","content":"hi"}"#;
+            let blocks = vec![block; messages.len()].join(",");
+            format!(r#"{{"type":"user","uuid":"u","message":{{"content":[{blocks}]}}{rest}}}"#)
+        }
+        "codex" => format!(r#"{{"type":"response_item","payload":{{"type":"reasoning"}}{rest}}}"#),
+        "gemini-cli" => {
+            let said = vec![r#"{"type":"user","content":"hi"}"#; messages.len()].join(",");
+            format!(r#"{{"sessionId":"s","messages":[{said}]{rest}}}"#)
+        }
+        "google-adk" => {
+            let event = r#"{"author":"user","content":{"parts":[{"text":"hi"}]}}"#;
+            let events = vec![event; messages.len()].join(",");
+            format!(r#"{{"id":"s","app_name":"a","events":[{events}]{rest}}}"#)
+        }
+        _ => return None,
+    })
 }
 
 /// Sources whose records hold a question and an answer, or one item of a session, and never more.

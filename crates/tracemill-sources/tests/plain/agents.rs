@@ -100,3 +100,108 @@ pub(super) fn gemini_cli(record: &Value) -> Turns {
     }
     turns
 }
+
+/// A case of an eval set or of its results, a session, or a list of questions of the older form.
+pub(super) fn google_adk(record: &Value) -> Turns {
+    let mut turns = Turns::new();
+    for old in list(record) {
+        turns.push(turn("user", &old["query"]));
+        let mut called = turn("assistant", &Value::Null);
+        let uses = list(&old["expected_tool_use"]);
+        let name = |used: &Value| used["tool_name"].as_str().unwrap_or_default().to_owned();
+        called.calls = uses
+            .iter()
+            .map(|used| (name(used), used["tool_input"].clone()))
+            .collect();
+        turns.extend((!uses.is_empty()).then_some(called));
+        turns.push(turn("assistant", &old["reference"]));
+    }
+    turns.extend(list(&record["events"]).iter().flat_map(event));
+    turns.extend(list(&record["conversation"]).iter().flat_map(invocation));
+    let judged = list(either(
+        record,
+        "evalMetricResultPerInvocation",
+        "eval_metric_result_per_invocation",
+    ));
+    turns.extend(
+        judged
+            .iter()
+            .flat_map(|judged| invocation(either(judged, "actualInvocation", "actual_invocation"))),
+    );
+    turns
+}
+
+fn either<'v>(value: &'v Value, camel: &str, snake: &str) -> &'v Value {
+    value.get(camel).unwrap_or(&value[snake])
+}
+
+fn invocation(value: &Value) -> Turns {
+    let data = either(value, "intermediateData", "intermediate_data");
+    let mut turns = parts("user", &either(value, "userContent", "user_content")["parts"]);
+    turns.extend(
+        list(either(data, "invocationEvents", "invocation_events"))
+            .iter()
+            .flat_map(event),
+    );
+    let mut called = turn("assistant", &Value::Null);
+    let uses = list(either(data, "toolUses", "tool_uses"));
+    called.calls = uses.iter().map(|used| named(used, &used["args"])).collect();
+    turns.extend((!uses.is_empty()).then_some(called));
+    let responses = list(either(data, "toolResponses", "tool_responses"));
+    turns.extend(responses.iter().map(|response| given(&response["response"])));
+    for pair in list(either(data, "intermediateResponses", "intermediate_responses")) {
+        turns.extend(parts("assistant", &pair[1]));
+    }
+    let answer = either(value, "finalResponse", "final_response");
+    turns.extend(if answer.is_null() {
+        Turns::new()
+    } else {
+        parts("assistant", &answer["parts"])
+    });
+    turns
+}
+
+fn event(event: &Value) -> Turns {
+    let role = if event["author"] == "user" {
+        "user"
+    } else {
+        "assistant"
+    };
+    if event["content"].is_null() {
+        return Turns::new();
+    }
+    parts(role, &event["content"]["parts"])
+}
+
+fn parts(role: &str, parts: &Value) -> Turns {
+    let results = list(parts)
+        .iter()
+        .map(|part| either(part, "functionResponse", "function_response"));
+    let mut turns: Turns = results
+        .filter(|it| !it.is_null())
+        .map(|it| given(&it["response"]))
+        .collect();
+    let mut spoken = turn(role, &Value::Null);
+    for part in list(parts).iter().filter(|part| part["thought"] != true) {
+        spoken.text += part["text"].as_str().unwrap_or_default();
+        let call = either(part, "functionCall", "function_call");
+        spoken
+            .calls
+            .extend((!call.is_null()).then(|| named(call, &call["args"])));
+    }
+    if turns.is_empty() || !spoken.text.is_empty() {
+        turns.push(spoken);
+    }
+    turns
+}
+
+fn given(response: &Value) -> Turn {
+    let alone = response.as_object().is_some_and(|it| it.len() == 1);
+    let words = ["output", "error"]
+        .iter()
+        .find_map(|key| response[key].as_str().filter(|_| alone));
+    words.map_or_else(
+        || turn("tool", response),
+        |words| turn("tool", &Value::from(words)),
+    )
+}

@@ -16,7 +16,7 @@ pub(crate) struct Turn {
 type Turns = Vec<Turn>;
 
 /// The sources that are read here.
-pub(crate) const SOURCES: [&str; 24] = [
+pub(crate) const SOURCES: [&str; 25] = [
     "tracemill",
     "openai-chat",
     "openai-responses",
@@ -29,6 +29,7 @@ pub(crate) const SOURCES: [&str; 24] = [
     "claude-code",
     "codex",
     "gemini-cli",
+    "google-adk",
     "toolbench",
     "who-and-when",
     "terminal-bench",
@@ -55,6 +56,7 @@ pub(crate) fn conversations(source: &str, record: &Value, whole: &Value) -> Opti
         "mini-swe-agent" => one(mini(record)),
         "openhands" => one(openhands(&record["history"])),
         "gemini-cli" => Some(vec![agents::gemini_cli(record)]),
+        "google-adk" => Some(vec![agents::google_adk(record)]),
         "atif" => Some(atif(record)),
         "toolbench" => one(messages(
             list(&record["answer_generation"]["train_messages"]).last()?,

@@ -8,7 +8,7 @@ use tracemill_model::json::Kind;
 use tracemill_model::{DecodeError, Framing, Outcome, RawJson, Text, Trace};
 
 use crate::detect::Evidence;
-use crate::head::Head;
+use crate::head::{Head, HeadShape};
 use crate::pieces::{PieceError, Pieces};
 use crate::record::raw;
 use crate::registry::{Note, Skip, SourceInfo};
@@ -106,8 +106,13 @@ impl Source for ClaudeCode {
         if ["user", "assistant"].contains(&kind) && message.iter().all(|key| head.has(key)) {
             return Some(Evidence::keys(&message));
         }
-        let (_, key) = others.iter().find(|(name, key)| *name == kind && head.has(key))?;
-        Some(Evidence::keys(&["/type", key]))
+        if let Some((_, key)) = others.iter().find(|(name, key)| *name == kind && head.has(key)) {
+            return Some(Evidence::keys(&["/type", key]));
+        }
+        // Versions differ in what else they write; the lines behind tell.
+        let told = ["\"parentUuid\"", "\"isSidechain\"", "\"sessionId\""];
+        let later = head.shape() == HeadShape::Lines && told.iter().all(|key| head.mentions(key));
+        later.then(|| Evidence::new("lines with `parentUuid`, `isSidechain` and `sessionId`"))
     }
 
     fn assembles(&self) -> bool {

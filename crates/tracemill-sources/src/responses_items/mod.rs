@@ -4,14 +4,16 @@
 //! assistant message. Types as in openai 3.57.0 for Python (`types/responses/response_input_item.py`), and recorded
 //! requests, responses and sessions.
 
+mod content;
+
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, Fields, Limits, Message, Part, RawJson, Reasoning,
-    Role, Text, TextPart, Tool, ToolCall,
+    Arguments, Content, DecodeError, DecodeErrorKind, Fields, Limits, Message, Part, RawJson, Role, Text,
+    Tool, ToolCall,
 };
 
-use crate::record::{deepest, raw};
 use crate::walk::{self, Said};
+use content::{OF_CALLS, OF_MESSAGES, into_parts, keep, put, said, think};
 
 /// What the provider did by itself in the middle of a turn, other than calls.
 const HOSTED: [&str; 6] = [
@@ -255,116 +257,6 @@ impl Turn {
     }
 }
 
-/// Content as a list of parts, so that more can follow.
-fn into_parts(content: Content<'static>) -> Vec<Part<'static>> {
-    match content {
-        Content::Text(text) => vec![Part::Text(TextPart::new(text))],
-        Content::Parts(parts) => parts,
-        Content::Other(object) => vec![Part::Other(object)],
-        _ => Vec::new(),
-    }
-}
-
-/// Reads content. Of one text the trace keeps the text; what else its part says goes to `rest`.
-fn said(content: &RawJson<'_>, rest: &mut Fields<'static>) -> Result<Content<'static>, DecodeError> {
-    if content.kind() != Kind::Array {
-        return Ok(Content::read(&mut content.cursor())?.into_owned());
-    }
-    let mut parts = Vec::new();
-    for (index, part) in content.elements().enumerate() {
-        parts.push(read_part(&part).map_err(|error| error.in_index(index))?);
-    }
-    if let [Part::Text(only)] = parts.as_slice() {
-        for (key, value) in only.extra().iter() {
-            let name = key.decode();
-            let own = OF_MESSAGES.contains(&&*name);
-            let name = if own {
-                format!("source.{name}")
-            } else {
-                name.into_owned()
-            };
-            put(rest, &name, value.clone());
-        }
-        return Ok(Content::Text(only.text().clone()));
-    }
-    Ok(Content::Parts(parts))
-}
-
-/// Reads a part: texts and images in the names of this API, others as they are.
-fn read_part(part: &RawJson<'_>) -> Result<Part<'static>, DecodeError> {
-    let kind = walk::text(part, "/type");
-    match kind.as_ref().map_or("", Text::body) {
-        "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text" => {
-            let Some(words) = walk::text(part, "/text") else {
-                return Ok(Part::Other(part.borrowed().into_owned()));
-            };
-            let mut made = TextPart::new(words);
-            keep(made.extra_mut(), part, &["type", "text"], "", &[]);
-            Ok(Part::Text(made))
-        }
-        "input_image"
-            if part
-                .get("image_url")
-                .is_some_and(|url| url.kind() == Kind::String) =>
-        {
-            // The chat API has the same part under another name; nothing in a file id's place is nothing.
-            let shaped = raw(deepest(), |w| {
-                w.begin_object();
-                w.key("type").str("image_url");
-                for (key, value) in part.members() {
-                    let is_named = key.body() == "type" || key.body() == "file_id" && value.is_null();
-                    if !is_named {
-                        w.text_key(&key).raw(&value);
-                    }
-                }
-                w.end_object();
-            })?;
-            Ok(Part::read(&mut shaped.cursor())?.into_owned())
-        }
-        "input_audio" => Ok(Part::read(&mut part.cursor())?.into_owned()),
-        _ => Ok(Part::Other(part.borrowed().into_owned())),
-    }
-}
-
-/// Reasoning is the words: the content if it is readable, and else the summary. Items that hold more than words are kept as
-/// they are beside them; what is encrypted, and has no words, is opaque.
-fn think(message: &mut Message<'static>, items: &[RawJson<'static>]) -> Result<(), DecodeError> {
-    if items.is_empty() {
-        return Ok(());
-    }
-    let words: Vec<_> = items.iter().filter_map(thought).collect();
-    let is_encrypted = |item: &RawJson<'_>| walk::present(item, "/encrypted_content").is_some();
-    let list = raw(deepest(), |w| {
-        w.begin_array();
-        for item in items {
-            w.raw(item);
-        }
-        w.end_array();
-    })?;
-    if words.is_empty() && items.iter().any(is_encrypted) {
-        message.set_reasoning(Reasoning::Opaque(list));
-        return Ok(());
-    }
-    if !words.is_empty() {
-        message.set_reasoning(Reasoning::Text(Text::new(words.join("\n\n"))));
-    }
-    message.extra_mut().insert(Text::new("reasoning_items"), list);
-    Ok(())
-}
-
-fn thought(item: &RawJson<'_>) -> Option<String> {
-    let texts = |key| {
-        let list = item.get(key)?;
-        let texts: Vec<_> = list
-            .elements()
-            .filter_map(|part| Some(part.get("text")?.as_text()?.decode().into_owned()))
-            .filter(|text| !text.is_empty())
-            .collect();
-        (!texts.is_empty()).then(|| texts.join("\n\n"))
-    };
-    texts("content").or_else(|| texts("summary"))
-}
-
 /// Reads tool definitions, and apart from them what the provider runs itself.
 pub(crate) fn tools(
     list: &RawJson<'_>,
@@ -383,52 +275,6 @@ pub(crate) fn tools(
         }
     }
     Ok(tools)
-}
-
-/// The fields that a message has itself, or that mean something to those who read it.
-const OF_MESSAGES: [&str; 13] = [
-    "role",
-    "name",
-    "content",
-    "reasoning",
-    "reasoning_content",
-    "tool_calls",
-    "tool_call_id",
-    "is_error",
-    "train",
-    "weight",
-    "loss_weight",
-    "function_call",
-    "refusal",
-];
-
-/// The fields that a call has itself.
-const OF_CALLS: [&str; 6] = ["id", "type", "name", "arguments", "function", "custom"];
-
-/// Keeps the members of an item that were not taken; those whose name means something else there with a prefix.
-fn keep(fields: &mut Fields<'static>, item: &RawJson<'_>, taken: &[&str], prefix: &str, own: &[&str]) {
-    for (key, value) in item.members() {
-        let name = key.decode();
-        if taken.contains(&&*name) {
-            continue;
-        }
-        let is_own = own.contains(&&*name);
-        let name = if is_own {
-            format!("{prefix}{name}")
-        } else {
-            name.into_owned()
-        };
-        put(fields, &name, value.into_owned());
-    }
-}
-
-/// Keeps a value under a name, or one like it if another item of the same turn has taken it.
-fn put(fields: &mut Fields<'static>, name: &str, value: RawJson<'static>) {
-    let mut name = name.to_owned();
-    while fields.get(&name).is_some() {
-        name.push('_');
-    }
-    fields.insert(Text::new(name), value);
 }
 
 #[cfg(test)]

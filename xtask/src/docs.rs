@@ -23,6 +23,11 @@ const BLOCKS: &[Block] = &[
         command: &["formats", "--markdown"],
     },
     Block {
+        file: "docs/losses.md",
+        name: "losses",
+        command: &["losses", "--markdown"],
+    },
+    Block {
         file: "docs/sources.md",
         name: "sources",
         command: &["sources", "--markdown"],

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// List the formats, or say everything about one
     Formats(ListArgs),
+    /// List what formats cannot hold, by code, or name the formats that have one loss
+    Losses(ListArgs),
     /// List the sources, or say everything about one
     Sources(ListArgs),
     /// Print completions for a shell

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use tracemill::formats::{self, Feature, Format, Holds};
+use tracemill::formats::{self, Feature, Format, Holds, OtherName};
 use tracemill::model::JsonWriter;
 use tracemill::sources::{self, SourceInfo};
 
 use crate::args::ListArgs;
 use crate::failure::Failure;
+use crate::names;
 
 /// Prints to standard output; a closed pipe ends quietly.
 pub(crate) fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
@@ -21,26 +22,58 @@ pub(crate) fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn formats(args: &ListArgs) -> Result<ExitCode, Failure> {
-    let chosen: Vec<&Format> = match &args.name {
-        None => formats::formats().iter().collect(),
-        Some(name) => vec![formats::format(name).ok_or_else(|| {
-            let known: Vec<_> = formats::formats()
-                .iter()
-                .map(|format| format!("`{}`", format.name()))
-                .collect();
-            Failure::Usage(format!(
-                "there is no format `{name}`; known formats: {}",
-                known.join(", ")
-            ))
-        })?],
-    };
+    let (chosen, others) = chosen_formats(args.name.as_deref())?;
     let text = match (args.json, args.markdown, &args.name) {
-        (true, ..) => json_list(&chosen, |format, w| format_json(format, w)),
-        (_, true, _) => formats_markdown(&chosen),
-        (_, _, None) => formats_table(&chosen),
-        (_, _, Some(_)) => chosen.iter().map(|format| format_page(format)).collect(),
+        (true, ..) => {
+            let listed = chosen.into_iter().map(Listed::Format);
+            let listed: Vec<_> = listed.chain(others.into_iter().map(Listed::Other)).collect();
+            json_list(&listed, Listed::write)
+        }
+        (_, true, _) => formats_markdown(&chosen) + &names::markdown(&others),
+        (_, _, None) => formats_table(&chosen, &others),
+        (_, _, Some(_)) => {
+            let pages = chosen.iter().map(|format| format_page(format));
+            pages
+                .chain(others.iter().map(|other| names::page(other)))
+                .collect()
+        }
     };
     print(text.as_bytes())
+}
+
+/// All that is listed, or what has this name.
+fn chosen_formats(name: Option<&str>) -> Result<(Vec<&'static Format>, Vec<&'static OtherName>), Failure> {
+    let (all, others) = (formats::formats(), formats::other_names());
+    let Some(name) = name else {
+        return Ok((all.iter().collect(), others.iter().collect()));
+    };
+    let format: Vec<_> = all.iter().filter(|format| format.name() == name).collect();
+    let other: Vec<_> = others.iter().filter(|other| other.name() == name).collect();
+    if format.is_empty() && other.is_empty() {
+        let known = all
+            .iter()
+            .map(Format::name)
+            .chain(others.iter().map(OtherName::name));
+        let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
+        let message = format!("there is no format `{name}`; known formats: {}", known.join(", "));
+        return Err(Failure::Usage(message));
+    }
+    Ok((format, other))
+}
+
+/// An entry of `tracemill formats --json`.
+enum Listed {
+    Format(&'static Format),
+    Other(&'static OtherName),
+}
+
+impl Listed {
+    fn write(&self, w: &mut JsonWriter<'_>) {
+        match self {
+            Listed::Format(format) => format_json(format, w),
+            Listed::Other(other) => names::json(other, w),
+        }
+    }
 }
 
 pub(crate) fn sources(args: &ListArgs) -> Result<ExitCode, Failure> {
@@ -66,7 +99,7 @@ pub(crate) fn sources(args: &ListArgs) -> Result<ExitCode, Failure> {
     print(text.as_bytes())
 }
 
-fn json_list<T>(items: &[T], write: impl Fn(&T, &mut JsonWriter<'_>)) -> String {
+pub(crate) fn json_list<T>(items: &[T], write: impl Fn(&T, &mut JsonWriter<'_>)) -> String {
     let mut out = Vec::new();
     let mut w = JsonWriter::new(&mut out);
     w.begin_array();
@@ -87,7 +120,7 @@ fn shapes(format: &Format) -> String {
         .join(", ")
 }
 
-fn formats_table(formats: &[&Format]) -> String {
+fn formats_table(formats: &[&Format], others: &[&OtherName]) -> String {
     let width = formats
         .iter()
         .map(|format| format.name().len())
@@ -107,6 +140,7 @@ fn formats_table(formats: &[&Format]) -> String {
     }
     text.push('\n');
     text.push_str(&capability_table(formats));
+    text.push_str(&names::table(others));
     text.push_str("\n`tracemill formats NAME` says everything about one.\n");
     text
 }

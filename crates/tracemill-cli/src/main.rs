@@ -8,6 +8,8 @@ mod convert;
 mod failure;
 mod job;
 mod list;
+mod losses;
+mod names;
 mod pairs;
 mod progress;
 mod summary;
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         Command::Pairs(args) => pairs::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Formats(args) => list::formats(&args),
+        Command::Losses(args) => losses::losses(&args),
         Command::Sources(args) => list::sources(&args),
         Command::Completions { shell } => completions(shell),
         Command::Man => manual(),

@@ -320,6 +320,11 @@ impl Losses {
         self.omitted[omission as usize] = true;
     }
 
+    /// Takes back that something was left out: it has been written after all.
+    pub(crate) fn keep(&mut self, omission: Omission) {
+        self.omitted[omission as usize] = false;
+    }
+
     /// Forgets everything, for the next record.
     pub fn clear(&mut self) {
         if self.any {

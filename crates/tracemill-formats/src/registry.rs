@@ -9,6 +9,7 @@ use crate::check::{Check, FileRule};
 use crate::encoder::Encoder;
 use crate::loss::Loss;
 use crate::options::EncodeOptions;
+use crate::preset::Preset;
 use crate::spec::{FormatSpec, SpecError};
 use crate::{
     alpaca, anthropic, axolotl, axolotl_preference, bedrock_claude, bedrock_converse, chatml, fastchat,
@@ -168,7 +169,11 @@ impl FormatSpec {
     /// # Errors
     /// If an option asks for what the format has no place for.
     pub fn encoder(&self, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
-        (self.format().make)(self, options)
+        let inner = (self.format().make)(self, options)?;
+        Ok(match self.metadata_keys() {
+            Some(keys) => Box::new(Preset { inner, keys }),
+            None => inner,
+        })
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::names::{self, OtherName, Standing};
 use crate::options::{EncodeOptions, MetadataMode};
+use crate::preset::MetadataKeys;
 use crate::registry::{self, Format};
 
 /// A format and the extensions that are on: valid once parsed, so that making its encoder needs no second check.
@@ -25,6 +27,8 @@ pub struct FormatSpec {
     format: &'static Format,
     /// Parallel to the extensions of the format.
     on: Vec<bool>,
+    /// Under which keys a preset writes identity and scores.
+    metadata: Option<MetadataKeys>,
 }
 
 /// Why a text names no format.
@@ -38,6 +42,14 @@ pub enum SpecError {
         name: String,
         /// What there is.
         known: String,
+    },
+    /// The name is known, and there is nothing to write.
+    #[error("`{name}` is not written: {reason}")]
+    Declined {
+        /// What was asked for.
+        name: &'static str,
+        /// Why, and what to do instead.
+        reason: &'static str,
     },
     /// The format has no such extension.
     #[error("format `{format}` has no extension `{name}`; {known}")]
@@ -69,6 +81,7 @@ impl FormatSpec {
                 .iter()
                 .map(|extension| extension.default)
                 .collect(),
+            metadata: None,
         }
     }
 
@@ -84,6 +97,23 @@ impl FormatSpec {
             .iter()
             .zip(&self.on)
             .any(|(extension, &on)| on && extension.name == name)
+    }
+
+    /// Switches as `+extension` and `-extension` say, one behind the other.
+    fn switch_all(&mut self, mut rest: &str) -> Result<(), SpecError> {
+        while let Some(sign) = rest.chars().next() {
+            let name = &rest[1..];
+            // An extension may itself hold hyphens: a hyphen ends the name only where a known one ends.
+            let end = extension_end(self.format, name);
+            self.switch(&name[..end], sign == '+')?;
+            rest = &name[end..];
+        }
+        Ok(())
+    }
+
+    /// The keys under which identity and scores are written, if the spec came from a preset that has its own.
+    pub(crate) fn metadata_keys(&self) -> Option<MetadataKeys> {
+        self.metadata
     }
 
     fn switch(&mut self, name: &str, on: bool) -> Result<(), SpecError> {
@@ -119,29 +149,49 @@ impl FromStr for FormatSpec {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        let (format, mut rest) = split_name(text)?;
-        let mut spec = FormatSpec::of(format);
-        while let Some(sign) = rest.chars().next() {
-            let name = &rest[1..];
-            // An extension may itself hold hyphens: a hyphen ends the name only where a known one ends.
-            let end = extension_end(format, name);
-            spec.switch(&name[..end], sign == '+')?;
-            rest = &name[end..];
-        }
+        let (name, rest) = split_name(text)?;
+        let mut spec = match name {
+            Named::Format(format) => FormatSpec::of(format),
+            Named::Other(other) => of_other(other)?,
+        };
+        spec.switch_all(rest)?;
         Ok(spec)
     }
 }
 
-/// The format that `text` begins with, and the rest. Names hold hyphens too, so the longest known name wins.
-fn split_name(text: &str) -> Result<(&'static Format, &str), SpecError> {
+/// What a name means.
+enum Named {
+    Format(&'static Format),
+    Other(&'static OtherName),
+}
+
+/// The format behind another name.
+fn of_other(other: &'static OtherName) -> Result<FormatSpec, SpecError> {
+    match *other.standing() {
+        Standing::Declined { reason } => Err(SpecError::Declined {
+            name: other.name(),
+            reason,
+        }),
+        Standing::ServedBy { spec, .. } => spec.parse(),
+        Standing::Preset { spec, metadata, .. } => {
+            let mut spec: FormatSpec = spec.parse()?;
+            spec.metadata = metadata;
+            Ok(spec)
+        }
+    }
+}
+
+/// The name that `text` begins with, and the rest. Names hold hyphens too, so the longest known name wins.
+fn split_name(text: &str) -> Result<(Named, &str), SpecError> {
     let ends_name = |rest: &str| rest.is_empty() || rest.starts_with(['+', '-']);
-    let matching = |format: &&'static Format| text.strip_prefix(format.name()).is_some_and(ends_name);
-    let longest = registry::formats()
-        .iter()
-        .filter(matching)
-        .max_by_key(|format| format.name().len());
-    match longest {
-        Some(format) => Ok((format, &text[format.name().len()..])),
+    let begins = |name: &str| text.strip_prefix(name).is_some_and(ends_name);
+    let formats = registry::formats().iter();
+    let formats = formats.map(|format| (format.name(), Named::Format(format)));
+    let others = names::other_names().iter();
+    let others = others.map(|other| (other.name(), Named::Other(other)));
+    let matching = formats.chain(others).filter(|(name, _)| begins(name));
+    match matching.max_by_key(|(name, _)| name.len()) {
+        Some((name, named)) => Ok((named, &text[name.len()..])),
         None => Err(SpecError::UnknownFormat {
             name: text.split('+').next().unwrap_or(text).to_owned(),
             known: registry::formats()

@@ -45,7 +45,7 @@ pub(crate) fn write(conversation: &Conversation<'_>, w: &mut JsonWriter<'_>) {
 }
 
 /// A missing judgement is `null` here: a column needs one type, and `null` says that nobody judged.
-fn value(score: &Score<'_>, w: &mut JsonWriter<'_>) {
+pub(crate) fn value(score: &Score<'_>, w: &mut JsonWriter<'_>) {
     match score.value() {
         ScoreValue::Number(token) => w.raw(token),
         ScoreValue::Bool(value) => w.boolean(*value),

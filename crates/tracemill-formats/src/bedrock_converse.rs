@@ -20,7 +20,7 @@ use crate::check::{FileRule, Findings};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses, Omission};
 use crate::options::{EncodeOptions, MetadataMode};
-use crate::registry::{Format, Rule};
+use crate::registry::{Extension, Format, Rule};
 use crate::shared::blocks::{Blocks, Given, Id, ResultOrder, Side, Spelling};
 use crate::shared::reasoning::Placement;
 use crate::shared::thread::Thread;
@@ -31,7 +31,10 @@ pub(crate) const FORMAT: Format = Format {
     name: "bedrock-converse",
     summary: "tuning of Nova and Llama on Bedrock: `bedrock-conversation-2024`, `toolUse` and `toolResult` blocks",
     shapes: &[Shape::Conversation],
-    extensions: &[],
+    extensions: &[Extension::off(
+        LLAMA,
+        "for Llama, which takes the words that Nova refuses",
+    )],
     capability: Capability::NONE
         .holding(&[
             Feature::Tools,
@@ -79,6 +82,7 @@ pub(crate) const FORMAT: Format = Format {
     make,
 };
 
+const LLAMA: &str = "llama";
 const VALIDATOR: &str = "aws-samples/amazon-nova-samples 2026-08, nova_ft_dataset_validator.py";
 const MODEL: &str = "botocore 1.44.5, bedrock-runtime service model";
 
@@ -97,9 +101,9 @@ const SIDES: Rule = Rule::new(
     "media and results stand in user turns, calls and reasoning in assistant turns",
     VALIDATOR,
 );
-const FORBIDDEN: Rule = Rule::new(
+pub(crate) const FORBIDDEN: Rule = Rule::new(
     "forbidden",
-    "no text holds `System:`, `User:`, `Bot:`, `Assistant:`, `Thought:`, `[EOS]`, `<image>`, `<video>` or `<unk>`, in any case",
+    "for Nova: no text holds `System:`, `User:`, `Bot:`, `Assistant:`, `Thought:`, `[EOS]`, `<image>`, `<video>` or `<unk>`, in any case",
     VALIDATOR,
 );
 const MORE: Rule = Rule::new("more", "an assistant turn has more than reasoning", VALIDATOR);
@@ -143,15 +147,29 @@ const WORDS: [&str; 9] = [
     "<unk>",
 ];
 
-fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
+fn make(spec: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     spec::no_metadata(FORMAT.name, "Bedrock", options)?;
-    let reasoning = Placement::with_field(options.reasoning());
-    Ok(Box::new(Converse { reasoning }))
+    Ok(Box::new(Converse {
+        model: if spec.has(LLAMA) {
+            Model::Llama
+        } else {
+            Model::Nova
+        },
+        reasoning: Placement::with_field(options.reasoning()),
+    }))
 }
 
 #[derive(Debug)]
 struct Converse {
+    model: Model,
     reasoning: Placement,
+}
+
+/// What is tuned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Model {
+    Nova,
+    Llama,
 }
 
 impl Encoder for Converse {
@@ -199,13 +217,30 @@ impl Encoder for Converse {
         // Tool definitions are searched for forbidden words too: harmless, and one search for all.
         tool_config(trace, &mut scratch.losses, &mut w)?;
         w.end_object();
-        let end = w.position();
-        match forbidden(w.written(start..end)) {
-            Some(word) => {
-                let text = format!("a text holds `{word}`, which Bedrock refuses for Nova; replace it");
-                Err(EncodeError::new(EncodeErrorKind::Forbidden, text))
-            }
-            None => Ok(()),
+        match self.model {
+            Model::Nova => refuse_forbidden(w.written(start..w.position())),
+            Model::Llama => Ok(()),
+        }
+    }
+}
+
+/// Refuses a record with a text that Nova refuses.
+pub(crate) fn refuse_forbidden(record: &[u8]) -> Result<(), EncodeError> {
+    match forbidden(record) {
+        Some(word) => {
+            let text = format!("a text holds `{word}`, which Bedrock refuses for Nova; replace it");
+            Err(EncodeError::new(EncodeErrorKind::Forbidden, text))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Notes the words that Nova refuses.
+pub(crate) fn check_words(record: &RawJson<'_>, findings: &mut Findings) {
+    for key in ["system", "messages"] {
+        let part = record.get(key);
+        if let Some(word) = part.and_then(|part| forbidden(part.as_str().as_bytes())) {
+            findings.note_at(key, &FORBIDDEN, format!("a text holds `{word}`"));
         }
     }
 }
@@ -357,17 +392,12 @@ fn tool_config(trace: &Trace<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -
     Ok(())
 }
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
-    for key in ["system", "messages"] {
-        if let Some(word) = record
-            .get(key)
-            .and_then(|part| forbidden(part.as_str().as_bytes()))
-        {
-            findings.note_at(key, &FORBIDDEN, format!("a text holds `{word}`"));
-        }
+    if !spec.has(LLAMA) {
+        check_words(record, findings);
     }
     let declared = check_tool_config(record, findings);
     let mut calls: Vec<(String, bool)> = Vec::new();

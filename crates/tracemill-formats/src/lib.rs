@@ -85,6 +85,8 @@ mod names;
 mod nat_trajectory;
 mod nemo_dpo;
 mod nemo_rl;
+mod nemo_sft;
+mod nova_dpo;
 mod openai;
 mod openai_preference;
 mod openai_rft;
@@ -105,6 +107,7 @@ mod trl_preference;
 mod trl_prompt_completion;
 mod trl_prompt_only;
 mod trl_reward;
+mod verl;
 
 pub use capability::{Capability, Feature, Holds};
 pub use check::{FileFacts, FileRule, Finding, Findings, common_rules};

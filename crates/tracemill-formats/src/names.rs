@@ -230,6 +230,25 @@ static NAMES: &[OtherName] = &[
         "ties never pair, and the prompt keeps calls and results; `nat-trajectory` is the form of its own files",
     ),
     served(
+        "sagemaker-rlvr",
+        "SageMaker's reinforcement learning with verifiable rewards",
+        "verl",
+        "it takes the record of verl as JSON Lines",
+    ),
+    served(
+        "trl-text",
+        "TRL's language modeling (`text`)",
+        "chatml",
+        "text is rendered in the manner of one model: `chatml`, `hermes`, `llama3` and `harmony` are such; with `hf` TRL \
+         renders it by the template of the model itself",
+    ),
+    served(
+        "nemo-customizer",
+        "NeMo Customizer (`messages`)",
+        "openai",
+        "whether it takes tools is not known; `nemo-sft` is the older form of NeMo-Aligner",
+    ),
+    served(
         "torchtune",
         "torchtune 0.6.1 (`chat_dataset`, `conversation_style=openai`)",
         "openai",

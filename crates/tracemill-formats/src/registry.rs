@@ -17,6 +17,10 @@ use crate::{
     ms_swift_preference, nat_trajectory, nemo_dpo, nemo_rl, openai, openai_preference, openai_rft, openrlhf,
     sharegpt, sharegpt_kto, sharegpt_preference, together, together_preference, tracemill, trl_kto,
     trl_preference, trl_prompt_completion, trl_prompt_only, trl_reward,
+    fireworks, fireworks_dpo, gemini, gemini_preference, hf, mistral, ms_swift, ms_swift_preference,
+    nat_trajectory, nemo_dpo, nemo_rl, nemo_sft, nova_dpo, openai, openai_preference, openai_rft, openrlhf,
+    sharegpt, sharegpt_kto, sharegpt_preference, together, together_preference, tracemill, trl_kto,
+    trl_preference, trl_prompt_completion, trl_prompt_only, trl_reward, verl,
 };
 
 /// Makes an encoder from a valid spec; fails only where an option asks for what the format has no place for.
@@ -224,6 +228,9 @@ pub fn formats() -> &'static [Format] {
         hermes::FORMAT,
         llama3::FORMAT,
         harmony::FORMAT,
+        verl::FORMAT,
+        nemo_sft::FORMAT,
+        nova_dpo::FORMAT,
     ];
     FORMATS
 }

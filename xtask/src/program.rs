@@ -86,7 +86,7 @@ fn binary(workspace: &Workspace, profile: &str) -> PathBuf {
         .join(format!("tracemill{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// The `name` and the `shapes` of every member of a JSON array.
+/// The `name` and the `shapes` of every format in a JSON array; other names, which have no shapes, are passed over.
 fn parse_formats(json: &str) -> Result<Vec<Format>> {
     let formats: Vec<Value> = serde_json::from_str(json)
         .map_err(|error| format!("`tracemill formats --json` is no JSON array: {error}"))?;
@@ -97,7 +97,16 @@ fn parse_formats(json: &str) -> Result<Vec<Format>> {
             shapes: format["shapes"].as_array()?.iter().filter_map(text).collect(),
         })
     };
-    let formats: Option<Vec<Format>> = formats.iter().map(format).collect();
+    let is_other = |format: &&Value| {
+        ["writes", "reads", "declined"]
+            .iter()
+            .any(|key| !format[key].is_null())
+    };
+    let formats: Option<Vec<Format>> = formats
+        .iter()
+        .filter(|value| !is_other(value))
+        .map(format)
+        .collect();
     formats.ok_or_else(|| "`tracemill formats --json` has a format without `name` or `shapes`".into())
 }
 

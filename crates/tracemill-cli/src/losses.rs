@@ -22,7 +22,7 @@ pub(crate) fn losses(args: &ListArgs) -> Result<ExitCode, Failure> {
         })?],
     };
     let text = match (args.json, args.markdown, &args.name) {
-        (true, ..) => json_list(&chosen, json),
+        (true, ..) => json_list(&chosen, |&loss, w| json(loss, w)),
         (_, true, _) => markdown(&chosen),
         (_, _, None) => table(&chosen),
         (_, _, Some(_)) => chosen.iter().map(|&loss| page(loss)).collect(),
@@ -58,12 +58,12 @@ fn page(loss: Loss) -> String {
     )
 }
 
-fn json(loss: &Loss, w: &mut JsonWriter<'_>) {
+fn json(loss: Loss, w: &mut JsonWriter<'_>) {
     w.begin_object();
     w.key("code").str(loss.code());
     w.key("summary").str(loss.summary());
     w.key("formats").begin_array();
-    for format in losing(*loss) {
+    for format in losing(loss) {
         w.str(format);
     }
     w.end_array();

@@ -26,7 +26,7 @@ use crate::shared::reasoning::Placement;
 use crate::shared::templates::{ArgumentForm, Calls, Style, Turns};
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
-use crate::shared::{self, account, lists, metadata, text, tools};
+use crate::shared::{self, account, lists, metadata, pair, text, tools};
 use crate::spec::{FormatSpec, SpecError};
 
 pub(crate) const FORMAT: Format = Format {
@@ -210,7 +210,9 @@ impl Encoder for Rows {
             None => drop(w.str("tracemill")),
         }
         w.key("prompt").begin_array();
+        let start = w.position();
         self.prompt(&conversation, end, scratch, &mut w)?;
+        pair::check_left(start..w.position())?;
         w.end_array();
         if let Some(ability) = trace.extra().get("ability") {
             w.key("ability");

@@ -39,7 +39,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// Records of all sorts: long text, escapes, calls in parallel with spaced arguments, missing ids, reasoning, parts.
 const RECORDS: [&str; 5] = [
-    r#"{"id":1,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"line\nline \"quoted\" \u0001 é"},{"role":"assistant","content":"Yes."}],"score":1}"#,
+    r#"{"ground_truth":42,"id":1,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"line\nline \"quoted\" \u0001 é"},{"role":"assistant","content":"Yes."}],"score":1}"#,
     r#"{"messages":[{"role":"user","content":"Both."},{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"a\": {\"b\": [1.0, \"x\\ny\"], \"c\": null}}"}},{"id":"b","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"b","name":"f","content":"two"},{"role":"tool","tool_call_id":"a","content":"one \\ \"1\""},{"role":"assistant","content":"Done."}],"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{}}}}],"parallel_tool_calls":true}"#,
     r#"{"messages":[{"role":"user","content":[{"type":"text","text":"What is shown?"}]},{"role":"assistant","content":"","reasoning":"Look.\nThen say.","tool_calls":[{"name":"look","arguments":{"at":"it"}}]},{"role":"tool","content":"a chart"},{"role":"assistant","content":"A chart.","train":true}]}"#,
     r#"{"id":"x","group":{"key":"g"},"messages":[{"role":"user","content":"Again."},{"role":"assistant","content":"Once."},{"role":"user","content":"Again."},{"role":"assistant","content":"Twice."}],"scores":[{"name":"a","value":0.5}],"model":"m","metadata":{"k":1},"extra":true}"#,

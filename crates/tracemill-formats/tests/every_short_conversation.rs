@@ -89,8 +89,11 @@ fn encoders() -> Vec<Box<dyn Encoder>> {
         .filter(|format| format.shapes().contains(&Shape::Conversation))
         .map(|format| FormatSpec::of(format).encoder(&options).unwrap())
         .collect();
-    let spec: FormatSpec = "hf+prompt-completion".parse().unwrap();
-    encoders.push(spec.encoder(&options).unwrap());
+    // `verl` alone takes no trace without a right answer.
+    for spec in ["hf+prompt-completion", "verl+answer"] {
+        let spec: FormatSpec = spec.parse().unwrap();
+        encoders.push(spec.encoder(&options).unwrap());
+    }
     encoders
 }
 
@@ -104,7 +107,7 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
     let record = std::str::from_utf8(&out).unwrap().strip_prefix("before").unwrap();
     let value: Value = serde_json::from_str(record).unwrap_or_else(|error| panic!("{error}: {record}"));
     if scratch.losses.is_empty() {
-        let completion_is_made_anew = ["openai-rft", "trl-prompt-only"].contains(&encoder.name());
+        let completion_is_made_anew = ["openai-rft", "trl-prompt-only", "verl"].contains(&encoder.name());
         let words = if completion_is_made_anew {
             prompt_words(&conversation)
         } else {
@@ -122,6 +125,15 @@ fn check(encoder: &dyn Encoder, conversation: Conversation<'_>, scratch: &mut Sc
         "openai" | "together" | "fireworks" | "mistral" => check_openai(&value),
         "openai-rft" => assert_ends_with_user(&value),
         "alpaca" | "fastchat" | "ms-swift" => {}
+        "nemo-sft" => {
+            for (index, turn) in value["conversations"].as_array().unwrap().iter().enumerate() {
+                assert_eq!(turn["from"], ["User", "Assistant"][index % 2], "{record}");
+            }
+        }
+        "verl" => {
+            assert!(!value["prompt"].as_array().unwrap().is_empty(), "{record}");
+            assert!(value["reward_model"]["ground_truth"].is_string(), "{record}");
+        }
         "hf" | "axolotl" | "trl-prompt-completion" | "trl-prompt-only" => {
             check_hf(&value, scratch.losses.is_empty());
         }

@@ -100,6 +100,14 @@ fn check_shape(name: &str, record: &Value) {
             assert_eq!(last.unwrap()["role"], "user", "{record}");
             assert_eq!(record["completions"].as_array().unwrap().len(), 2, "{record}");
         }
+        "nova-dpo" => {
+            let messages = record["messages"].as_array().unwrap();
+            for (index, message) in messages.iter().enumerate() {
+                assert_eq!(message["role"], ["user", "assistant"][index % 2], "{record}");
+            }
+            let candidates = messages.last().unwrap()["candidates"].as_array();
+            assert_eq!(candidates.unwrap().len(), 2, "{record}");
+        }
         "ms-swift-preference" => check_swift(record),
         "trl-preference" | "trl-kto" | "trl-reward" | "openrlhf" | "nemo-rl" => check_lists(record),
         "axolotl-preference" | "nemo-dpo" | "nat-trajectory" => {}

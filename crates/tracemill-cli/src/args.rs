@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use tracemill::formats::{FormatSpec, ReasoningMode};
 use tracemill::io::{MemoryBudget, RecordLimit};
 use tracemill::pairs::{Completion, PromptMode, Strategy};
-use tracemill::{AllowedLosses, GroupBy, LabelBy};
+use tracemill::{AllowedLosses, GroupBy, LabelBy, ThinkingStrategy};
 
 use crate::choose::ChooseArgs;
 
@@ -81,6 +81,9 @@ Examples:
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     pub(crate) job: JobArgs,
+
+    #[command(flatten)]
+    pub(crate) thinking: ThinkingArgs,
 
     /// How many records one trace makes
     #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Records")]
@@ -393,6 +396,23 @@ pub(crate) struct RunArgs {
     /// Print no summary and no progress, only errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// Reasoning as a part of the conversation.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Records")]
+pub(crate) struct ThinkingArgs {
+    /// Make reasoning a part of the conversation: none, two-message, legacy, legacy-system or r1
+    #[arg(long, value_name = "STRATEGY", conflicts_with = "reasoning")]
+    pub(crate) thinking: Option<ThinkingStrategy>,
+
+    /// What tells the model to think first (two-message, legacy, legacy-system); `@FILE` reads a file
+    #[arg(long, value_name = "TEXT", requires = "thinking")]
+    pub(crate) thinking_instructions: Option<String>,
+
+    /// What the user says between reasoning and answer [default: "Considering the above, return a final result."]
+    #[arg(long, value_name = "TEXT", requires = "thinking")]
+    pub(crate) final_answer_prompt: Option<String>,
 }
 
 #[derive(Debug, Args)]

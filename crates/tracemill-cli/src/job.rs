@@ -285,7 +285,7 @@ pub(crate) fn stop_on_signals(cancel: &Cancel) -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(format!("cannot watch for Ctrl-C: {error}")))
 }
 
-fn text_or_file(option: &str, value: &str) -> Result<String, Failure> {
+pub(crate) fn text_or_file(option: &str, value: &str) -> Result<String, Failure> {
     match value.strip_prefix('@') {
         Some(path) => read(option, Path::new(path)),
         None => Ok(value.to_owned()),

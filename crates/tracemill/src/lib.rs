@@ -62,6 +62,7 @@ mod policy;
 mod run;
 mod scores;
 mod select;
+mod thinking;
 mod work;
 
 pub use adjust::{GroupBy, SystemPrompt};
@@ -78,6 +79,7 @@ pub use pairing::{Duplicates, GroupExamples, GroupOrder, LabelBy, Pairing};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
 pub use scores::JoinedScores;
+pub use thinking::{Thinking, ThinkingStrategy};
 
 /// One run of one agent; from the model, because everything is about it.
 pub use tracemill_model::Trace;

@@ -16,6 +16,7 @@ use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
 use crate::scores::JoinedScores;
 use crate::select::ScoreFilter;
+use crate::thinking::Thinking;
 
 /// A configured conversion: traces in, records of one format out, with an account of everything.
 ///
@@ -54,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) pairing: Option<Pairing>,
     pub(crate) curation: Curation,
     pub(crate) adjustments: Adjustments,
+    pub(crate) thinking: Option<Thinking>,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
     pub(crate) memory: MemoryBudget,
@@ -122,6 +124,7 @@ pub struct MillBuilder {
     pairing: Option<Pairing>,
     curation: Curation,
     adjustments: Adjustments,
+    thinking: Option<Thinking>,
     filter: ScoreFilter,
     threads: Threads,
     memory: MemoryBudget,
@@ -280,6 +283,13 @@ impl MillBuilder {
         self
     }
 
+    /// Makes reasoning a part of the conversation. Conversations alone: it excludes labels and pairs, and reasoning
+    /// anywhere else.
+    pub fn thinking(&mut self, thinking: Thinking) -> &mut Self {
+        self.thinking = Some(thinking);
+        self
+    }
+
     /// Sets tool definitions for traces that have none.
     pub fn tools(&mut self, tools: Vec<Tool<'static>>) -> &mut Self {
         self.adjustments.tools = Some(tools);
@@ -360,6 +370,7 @@ impl MillBuilder {
                 pairing: self.pairing.clone(),
                 curation: self.curation.clone(),
                 adjustments: self.adjustments.clone(),
+                thinking: self.thinking.clone(),
                 scores: self.filter.clone(),
                 threads: self.threads,
                 memory: self.memory,
@@ -378,6 +389,11 @@ impl MillBuilder {
             (None, Examples::Labelled { .. }) => (Shape::Labelled, "labelled examples"),
             (None, Examples::Conversations(_)) => (Shape::Conversation, "conversations"),
         };
+        if self.thinking.is_some() && shape != Shape::Conversation {
+            return Err(Error::config(
+                "`--thinking` is for conversations, not for labels and pairs",
+            ));
+        }
         if self.pairing.is_some() && self.filter.min.is_some() {
             return Err(Error::config(
                 "`--min-score` would take candidates away before they are paired; use `--min-chosen-score` or \

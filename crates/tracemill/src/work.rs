@@ -316,6 +316,14 @@ impl Work<'_> {
 
     /// Appends every example of a trace; a refused one takes the others with it.
     fn conversations(&self, turns: Turns, trace: &Trace<'_>, done: &mut Done) -> Result<Made, Bad> {
+        let thought;
+        let trace = match &self.config.thinking {
+            Some(thinking) => {
+                thought = thinking.apply(trace)?;
+                &thought
+            }
+            None => trace,
+        };
         let mut examples = 0;
         for conversation in turns.of(trace) {
             self.encode(&Example::Conversation(conversation), done)?;

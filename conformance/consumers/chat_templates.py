@@ -2,7 +2,7 @@
 """Chat templates as they are published, rendered by jinja2 in the way of transformers.
 
 A rendered text is taken apart into the messages that it says, and the template has to make the same text of them. The
-templates stand in `templates/`: `chatml` from axolotl 0.19.0, the others from trl 1.16.0, both under the Apache License 2.0.
+templates stand beside the golden files, in `templates/`: `chatml` from axolotl 0.19.0, the others from trl 1.16.0, both under the Apache License 2.0.
 """
 
 import json
@@ -13,11 +13,13 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 PACKAGES = ["jinja2"]
-NAMES = ["chatml", "hermes", "llama3"]
+NAMES = ["chatml", "hermes", "llama3", "text-template"]
 FORMATS = [name + extension for name in NAMES for extension in ("", "+prompt-completion", "+segments")] + ["llama3+dates"]
 KNOWN = {
     "golden/arguments/hermes": "the template prints text that is no JSON bare, a key that stands twice once, and 1.50 as 1.5",
     "golden/arguments/llama3": "Python prints 1.50 as 1.5",
+    "golden/arguments/text-template": "as for hermes",
+    "golden/roles-and-names/text-template": "as for hermes",
     "golden/roles-and-names/hermes": "the template prints the text of a call that is not of a function bare",
     "golden/unusual-text/hermes": "U+2028 is escaped in JSON, and Python leaves it as it is",
     "golden/unusual-text/llama3": "U+2028 is escaped in JSON, and Python leaves it as it is",
@@ -37,17 +39,18 @@ def refuse(message):
     raise ValueError(message)
 
 
+TEMPLATES_FOLDER = pathlib.Path(__file__).resolve().parents[2] / "crates/tracemill-formats/tests/templates"
 ENVIRONMENT = environment()
 TEMPLATES = {
     path.stem: ENVIRONMENT.from_string(path.read_text())
-    for path in (pathlib.Path(__file__).resolve().parent.parent / "templates").glob("*.jinja")
+    for path in TEMPLATES_FOLDER.glob("*.jinja")
 }
 
 
 def check(record, spec):
     text = whole(record)
     name = spec.split("+")[0]
-    rendered = {"chatml": chatml, "hermes": hermes, "llama3": llama3}[name](text, spec)
+    rendered = {"chatml": chatml, "hermes": hermes, "llama3": llama3, "text-template": hermes}[name](text, spec)
     # The last line end is left out where TRL wants the token that ends a turn.
     if text not in (rendered, rendered.removesuffix("\n")):
         raise ValueError(f"the template makes {rendered!r} of {text!r}")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use tracemill::formats::{FormatSpec, ReasoningMode};
+use tracemill::formats::{Day, FormatSpec, ReasoningMode};
 use tracemill::io::{MemoryBudget, RecordLimit};
 use tracemill::pairs::{Completion, PromptMode, Strategy};
 use tracemill::{AllowedLosses, GroupBy, LabelBy, ThinkingStrategy};
@@ -177,6 +177,23 @@ pub(crate) struct JobArgs {
     /// Write identity, scores and metadata along, where the format tolerates it
     #[arg(long, help_heading = "Records")]
     pub(crate) metadata: bool,
+
+    /// Chat template that `text-template` renders, such as the `chat_template.jinja` of a model
+    #[arg(long, value_name = "FILE", help_heading = "Records", value_hint = ValueHint::FilePath)]
+    pub(crate) template: Option<PathBuf>,
+
+    /// Variable of the template, as JSON or else as text: `eos_token=</s>`, `enable_thinking=false`
+    #[arg(long, value_name = "NAME=VALUE", value_parser = field, requires = "template", help_heading = "Records")]
+    pub(crate) template_var: Vec<(String, String)>,
+
+    /// What day it is for a template that asks
+    #[arg(
+        long,
+        value_name = "YYYY-MM-DD",
+        requires = "template",
+        help_heading = "Records"
+    )]
+    pub(crate) template_day: Option<Day>,
 
     #[command(flatten)]
     pub(crate) traces: TraceArgs,

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use tracemill::formats::{Companion, EncodeOptions, MetadataMode};
+use tracemill::formats::{ChatTemplate, Companion, EncodeOptions, MetadataMode};
 use tracemill::io::{Cancel, Digest, Input, Output, OutputFolder, Overwrite, Target, Threads};
 use tracemill::model::json::Cursor;
-use tracemill::model::{Limits, Tool};
+use tracemill::model::{Limits, Text, Tool};
 use tracemill::pairs::ScoreSelection;
 use tracemill::sources::{Prompts, SourceOptions};
 use tracemill::{
@@ -136,11 +136,7 @@ pub(crate) fn builder(args: &JobArgs) -> Result<MillBuilder, Failure> {
     };
     builder
         .format_spec(args.to.clone())
-        .encode_options(
-            EncodeOptions::default()
-                .with_reasoning(args.reasoning)
-                .with_metadata(metadata),
-        )
+        .encode_options(encode_options(args, metadata)?)
         .threads(args.run.threads.map_or(Threads::default(), Threads::exactly))
         .memory(args.run.memory);
     apply_input(&mut builder, &args.input)?;
@@ -148,6 +144,30 @@ pub(crate) fn builder(args: &JobArgs) -> Result<MillBuilder, Failure> {
     builder.curation(choose::curation(&args.choose)?);
     apply_errors(&mut builder, &args.errors);
     Ok(builder)
+}
+
+fn encode_options(args: &JobArgs, metadata: MetadataMode) -> Result<EncodeOptions, Failure> {
+    let options = EncodeOptions::default()
+        .with_reasoning(args.reasoning)
+        .with_metadata(metadata);
+    let Some(path) = &args.template else {
+        return Ok(options);
+    };
+    let mut template = ChatTemplate::new(read("--template", path)?);
+    for (name, value) in &args.template_var {
+        // What is no JSON is a text, so that tokens need no quotes.
+        let text = Text::new(value.as_str());
+        let as_text = format!("\"{}\"", text.body());
+        template = template
+            .clone()
+            .with_variable(name, value)
+            .or_else(|_| template.with_variable(name, &as_text))
+            .map_err(|error| Failure::Usage(format!("--template-var: {error}")))?;
+    }
+    if let Some(day) = args.template_day {
+        template = template.with_day(day);
+    }
+    Ok(options.with_template(template))
 }
 
 fn apply_input(builder: &mut MillBuilder, args: &InputArgs) -> Result<(), Failure> {
@@ -331,6 +351,20 @@ fn options(args: &JobArgs) -> Options {
     given("min-score", args.traces.min_score.map(|min| min.to_string()));
     given("system", args.traces.system.clone());
     given("default-system", args.traces.default_system.clone());
+    given(
+        "template",
+        args.template.as_ref().map(|path| path.display().to_string()),
+    );
+    given("template-day", args.template_day.map(|day| day.to_string()));
+    let variables = args
+        .template_var
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let variables: Vec<_> = variables.collect();
+    given(
+        "template-var",
+        (!variables.is_empty()).then(|| variables.join(",")),
+    );
     given(
         "tools",
         args.traces.tools.as_ref().map(|path| path.display().to_string()),

@@ -77,11 +77,13 @@ pub enum Loss {
     ObjectOutput,
     /// What the schema of a tool says, and the format cannot, was left out.
     ToolSchema,
+    /// A chat template left out what a message says.
+    MessageText,
 }
 
 impl Loss {
     /// Every loss, in the order of the ledger.
-    pub const ALL: [Loss; 34] = [
+    pub const ALL: [Loss; 35] = [
         Loss::Reasoning,
         Loss::OpaqueReasoning,
         Loss::Tools,
@@ -116,6 +118,7 @@ impl Loss {
         Loss::PromptDiffers,
         Loss::ObjectOutput,
         Loss::ToolSchema,
+        Loss::MessageText,
     ];
 
     /// The stable code: what `--allow-loss` takes and the ledger counts under.
@@ -213,6 +216,10 @@ impl Loss {
             Loss::ToolSchema => (
                 "tool-schema",
                 "what a schema of a tool says and the format cannot is left out",
+            ),
+            Loss::MessageText => (
+                "message-text",
+                "what a message says is left out by the chat template",
             ),
         }
     }

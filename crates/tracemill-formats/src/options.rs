@@ -2,11 +2,14 @@
 
 use std::str::FromStr;
 
+use crate::template::ChatTemplate;
+
 /// Options that every format understands or ignores; its dialects are extensions of its [spec](crate::FormatSpec).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodeOptions {
     reasoning: ReasoningMode,
     metadata: MetadataMode,
+    template: Option<ChatTemplate>,
 }
 
 impl EncodeOptions {
@@ -18,6 +21,18 @@ impl EncodeOptions {
     /// Whether identity and scores go along.
     pub fn metadata(&self) -> MetadataMode {
         self.metadata
+    }
+
+    /// The chat template, for the one format that needs one.
+    pub fn template(&self) -> Option<&ChatTemplate> {
+        self.template.as_ref()
+    }
+
+    /// Sets the chat template; other formats ignore it.
+    #[must_use]
+    pub fn with_template(mut self, template: ChatTemplate) -> Self {
+        self.template = Some(template);
+        self
     }
 
     /// Sets where reasoning goes.

@@ -15,7 +15,7 @@ use crate::{
     alpaca, anthropic, axolotl, axolotl_preference, bedrock_claude, bedrock_converse, chatml, fastchat,
     fireworks, fireworks_dpo, gemini, gemini_preference, harmony, hermes, hf, llama3, mistral, ms_swift,
     ms_swift_preference, nat_trajectory, nemo_dpo, nemo_rl, nemo_sft, nova_dpo, openai, openai_preference,
-    openai_rft, openrlhf, sharegpt, sharegpt_kto, sharegpt_preference, together, together_preference,
+    openai_rft, openrlhf, sharegpt, sharegpt_kto, sharegpt_preference, text_template, together, together_preference,
     tracemill, trl_kto, trl_preference, trl_prompt_completion, trl_prompt_only, trl_reward, verl,
 };
 
@@ -224,6 +224,7 @@ pub fn formats() -> &'static [Format] {
         hermes::FORMAT,
         llama3::FORMAT,
         harmony::FORMAT,
+        text_template::FORMAT,
         verl::FORMAT,
         nemo_sft::FORMAT,
         nova_dpo::FORMAT,
@@ -250,6 +251,7 @@ mod tests {
 
     use super::*;
     use crate::encoder::Scratch;
+    use crate::template::ChatTemplate;
 
     #[test]
     fn entries_are_complete_and_names_stand_once() {
@@ -277,9 +279,12 @@ mod tests {
     fn an_encoder_takes_the_shapes_of_its_entry_and_refuses_others() {
         let trace = Trace::new();
         let prompt = Example::Prompt(tracemill_model::Span::new(&trace, 0..0));
-        for format in formats() {
+        let template = ChatTemplate::new("{% for message in messages %}{{ message.content }}{% endfor %}");
+        let options = EncodeOptions::default().with_template(template);
+        let is_built = |format: &&Format| cfg!(feature = "template") || format.name() != "text-template";
+        for format in formats().iter().filter(is_built) {
             let spec = FormatSpec::of(format);
-            let encoder = spec.encoder(&EncodeOptions::default()).unwrap();
+            let encoder = spec.encoder(&options).unwrap();
             assert_eq!(encoder.name(), format.name());
             for shape in [
                 Shape::Conversation,

@@ -36,7 +36,13 @@ fn golden_files_are_what_the_formats_write() {
 
 #[test]
 fn no_cut_of_an_input_panics() {
-    let encoders = encoders();
+    // A template takes its time, and its extensions differ in what is done with the text.
+    let mut encoders = encoders();
+    let mut templates = 0;
+    encoders.retain(|encoder| {
+        templates += usize::from(encoder.name() == "text-template");
+        encoder.name() != "text-template" || templates == 1
+    });
     for case in cases() {
         for line in case.input.lines() {
             for end in (0..line.len()).filter(|&end| line.is_char_boundary(end)) {
@@ -114,7 +120,7 @@ fn encode_all(encoder: &dyn Encoder, trace: &Trace<'_>) {
 }
 
 fn encoders() -> Vec<Box<dyn Encoder>> {
-    let options = EncodeOptions::default();
+    let options = goldens::defaults();
     specs()
         .iter()
         .map(|spec| spec.encoder(&options).unwrap())
@@ -139,7 +145,7 @@ fn read_case(folder: PathBuf) -> Case {
         folder,
         input,
         turns: Turns::Whole,
-        options: EncodeOptions::default(),
+        options: goldens::defaults(),
     };
     for (name, value) in goldens::options(&case.folder) {
         match (name.as_str(), value.as_str()) {

@@ -82,7 +82,11 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         name: "tracemill-formats",
         siblings: &["tracemill-model"],
-        third_party: &[Always("thiserror"), Feature("minijinja")],
+        third_party: &[
+            Always("thiserror"),
+            Feature("minijinja"),
+            Feature("minijinja-contrib"),
+        ],
         unsafe_code: UnsafeCode::Forbid,
         bans: &[&EFFECTS, &OUTPUT, &VALUE_TREES],
     },

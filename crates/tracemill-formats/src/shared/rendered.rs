@@ -217,7 +217,7 @@ fn refusal(index: usize, mark: &str) -> EncodeError {
 }
 
 /// The first of `marks`, each of which begins with `<` and needs no escape in JSON, that stands in `bytes`.
-pub(crate) fn find_mark<'m>(bytes: &[u8], marks: &[&'m str]) -> Option<&'m str> {
+pub(crate) fn find_mark<'m, M: AsRef<str>>(bytes: &[u8], marks: &'m [M]) -> Option<&'m str> {
     const LANE: usize = 64;
     for (lane, part) in bytes.chunks(LANE).enumerate() {
         // A fold without a way out is made of vector instructions; nearly every lane ends here.
@@ -226,8 +226,8 @@ pub(crate) fn find_mark<'m>(bytes: &[u8], marks: &[&'m str]) -> Option<&'m str> 
         }
         for (offset, _) in part.iter().enumerate().filter(|(_, byte)| **byte == b'<') {
             let rest = &bytes[lane * LANE + offset..];
-            let found = marks.iter().find(|mark| rest.starts_with(mark.as_bytes()));
-            if let Some(mark) = found {
+            let found = marks.iter().map(AsRef::as_ref);
+            if let Some(mark) = found.into_iter().find(|mark| rest.starts_with(mark.as_bytes())) {
                 return Some(mark);
             }
         }

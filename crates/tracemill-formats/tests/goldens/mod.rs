@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use tracemill_formats::{
-    EncodeOptions, Encoder, Format, FormatSpec, MetadataMode, Omission, Scratch, formats,
+    ChatTemplate, EncodeOptions, Encoder, Format, FormatSpec, MetadataMode, Omission, Scratch, formats,
 };
 use tracemill_model::Example;
 
@@ -40,7 +40,7 @@ pub(crate) fn compare<'c>(cases: impl Iterator<Item = (&'c Path, BTreeMap<String
 /// Every format of a kind as it is, and with each of its extensions switched.
 pub(crate) fn specs(kind: impl Fn(&Format) -> bool) -> Vec<FormatSpec> {
     let mut specs = Vec::new();
-    for format in formats().iter().filter(|format| kind(format)) {
+    for format in formats().iter().filter(|format| is_built(format) && kind(format)) {
         specs.push(FormatSpec::of(format));
         for extension in format.extensions() {
             let sign = if extension.default { '-' } else { '+' };
@@ -49,6 +49,20 @@ pub(crate) fn specs(kind: impl Fn(&Format) -> bool) -> Vec<FormatSpec> {
         }
     }
     specs
+}
+
+/// The format that is there without the feature `template`, and cannot be made.
+const TEMPLATE: &str = "text-template";
+
+/// Whether encoders of a format can be made.
+pub(crate) fn is_built(format: &Format) -> bool {
+    cfg!(feature = "template") || format.name() != TEMPLATE
+}
+
+/// The options of a case that names none: what every format can be made with.
+pub(crate) fn defaults() -> EncodeOptions {
+    let template = include_str!("../templates/qwen3_instruct_2507.jinja");
+    EncodeOptions::default().with_template(ChatTemplate::new(template))
 }
 
 /// The folders of the cases, in order.
@@ -135,7 +149,8 @@ fn found_files(folder: &Path) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name != "input.jsonl" && name != "options.txt" {
+        let is_built = cfg!(feature = "template") || !name.starts_with(TEMPLATE);
+        if name != "input.jsonl" && name != "options.txt" && is_built {
             let text = fs::read_to_string(folder.join(&name)).unwrap();
             files.insert(name, text);
         }

@@ -42,8 +42,8 @@ def refuse(message):
 TEMPLATES_FOLDER = pathlib.Path(__file__).resolve().parents[2] / "crates/tracemill-formats/tests/templates"
 ENVIRONMENT = environment()
 TEMPLATES = {
-    path.stem: ENVIRONMENT.from_string(path.read_text())
-    for path in TEMPLATES_FOLDER.glob("*.jinja")
+    name: ENVIRONMENT.from_string((TEMPLATES_FOLDER / f"{name}.jinja").read_text())
+    for name in ("chatml", "qwen3_instruct_2507", "llama3", "llama3_1")
 }
 
 

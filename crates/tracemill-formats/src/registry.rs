@@ -15,8 +15,9 @@ use crate::{
     alpaca, anthropic, axolotl, axolotl_preference, bedrock_claude, bedrock_converse, chatml, fastchat,
     fireworks, fireworks_dpo, gemini, gemini_preference, harmony, hermes, hf, llama3, mistral, ms_swift,
     ms_swift_preference, nat_trajectory, nemo_dpo, nemo_rl, nemo_sft, nova_dpo, openai, openai_preference,
-    openai_rft, openrlhf, sharegpt, sharegpt_kto, sharegpt_preference, text_template, together, together_preference,
-    tracemill, trl_kto, trl_preference, trl_prompt_completion, trl_prompt_only, trl_reward, verl,
+    openai_rft, openrlhf, sharegpt, sharegpt_kto, sharegpt_preference, text_template, together,
+    together_preference, tracemill, trl_kto, trl_preference, trl_prompt_completion, trl_prompt_only,
+    trl_reward, verl,
 };
 
 /// Makes an encoder from a valid spec; fails only where an option asks for what the format has no place for.

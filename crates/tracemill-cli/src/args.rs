@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Pairs(Box<PairsArgs>),
     /// Check whether files are what a consumer accepts
     Check(CheckArgs),
+    /// Say what is in some files: traces, scores, lengths, tools, problems
+    Inspect(Box<InspectArgs>),
+    /// Show a trace as a conversation
+    Show(ShowArgs),
     /// List the formats, or say everything about one
     Formats(ListArgs),
     /// List what formats cannot hold, by code, or name the formats that have one loss
@@ -430,6 +434,59 @@ pub(crate) struct ThinkingArgs {
     /// What the user says between reasoning and answer [default: "Considering the above, return a final result."]
     #[arg(long, value_name = "TEXT", requires = "thinking")]
     pub(crate) final_answer_prompt: Option<String>,
+}
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  tracemill inspect runs.jsonl
+  tracemill inspect logs/ --json | jq .scores
+  tracemill inspect results/ --html report.html";
+
+#[derive(Debug, Args)]
+#[command(after_help = INSPECT_EXAMPLES)]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    #[command(flatten)]
+    pub(crate) traces: TraceArgs,
+
+    /// Print JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Write one HTML page with charts and a sample of traces, which needs no network
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Replace the page if it is there already
+    #[arg(long, requires = "html", help_heading = "Output")]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  tracemill show runs.jsonl
+  tracemill show runs.jsonl 17
+  tracemill show runs.jsonl geo-2/1";
+
+#[derive(Debug, Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub(crate) struct ShowArgs {
+    /// File, or `-` for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Id of the trace, or its number in the file, from 1
+    #[arg(value_name = "ID|N")]
+    pub(crate) which: Option<String>,
+
+    /// Source to read the file as; detected unless given
+    #[arg(short, long, value_name = "SOURCE")]
+    pub(crate) from: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -170,7 +170,7 @@ fn encode_options(args: &JobArgs, metadata: MetadataMode) -> Result<EncodeOption
     Ok(options.with_template(template))
 }
 
-fn apply_input(builder: &mut MillBuilder, args: &InputArgs) -> Result<(), Failure> {
+pub(crate) fn apply_input(builder: &mut MillBuilder, args: &InputArgs) -> Result<(), Failure> {
     if let Some(name) = &args.from {
         builder.source_named(name)?;
     }
@@ -210,7 +210,7 @@ fn source_options(args: &InputArgs) -> Result<SourceOptions, Failure> {
     Ok(options)
 }
 
-fn apply_traces(builder: &mut MillBuilder, args: &TraceArgs) -> Result<(), Failure> {
+pub(crate) fn apply_traces(builder: &mut MillBuilder, args: &TraceArgs) -> Result<(), Failure> {
     if let Some(score) = &args.score {
         let selection: ScoreSelection = score
             .parse()
@@ -262,7 +262,7 @@ fn apply_errors(builder: &mut MillBuilder, args: &ErrorArgs) {
 }
 
 /// The files that arguments name; folders are searched for what some source reads.
-fn inputs(args: &InputArgs) -> Result<Vec<Input>, Failure> {
+pub(crate) fn inputs(args: &InputArgs) -> Result<Vec<Input>, Failure> {
     let wanted = |name: &str| {
         let info = args.from.as_deref().and_then(sources::source);
         match info {
@@ -281,7 +281,7 @@ fn overwrite(args: &OutputArgs) -> Overwrite {
     }
 }
 
-fn output(path: &Path, overwrite: Overwrite, digest: Digest) -> Result<Output, Failure> {
+pub(crate) fn output(path: &Path, overwrite: Overwrite, digest: Digest) -> Result<Output, Failure> {
     Ok(Output::create(&Target::from_argument(path), overwrite, digest).map_err(Error::from)?)
 }
 

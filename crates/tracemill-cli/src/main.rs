@@ -6,12 +6,14 @@ mod check;
 mod choose;
 mod convert;
 mod failure;
+mod inspect;
 mod job;
 mod list;
 mod losses;
 mod names;
 mod pairs;
 mod progress;
+mod show;
 mod summary;
 
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Pairs(args) => pairs::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Show(args) => show::run(&args),
         Command::Formats(args) => list::formats(&args),
         Command::Losses(args) => losses::losses(&args),
         Command::Sources(args) => list::sources(&args),

@@ -10,11 +10,12 @@
 //! * [`Identity`]: when two traces are the same, as a digest of 128 bits.
 //! * [`Shares`], [`SplitBy`]: on which side of a split a trace falls, so that no group and no prompt is on both.
 //! * [`Choosing`]: all decisions over many traces at once, from a [`Candidate`] each.
+//! * [`Statistics`]: what many traces are like.
 //! * [`Screen`]: secrets, addresses and special tokens inside of texts.
 //!
 //! # What it is not
 //!
-//! It counts nothing over a run and knows no score selection: whoever calls says which score counts.
+//! It reads nothing and knows no score selection: whoever calls says which score counts.
 //!
 //! # An example
 //!
@@ -56,6 +57,7 @@ mod named;
 mod random;
 mod screen;
 mod split;
+mod statistics;
 mod text;
 
 pub use choose::{Candidate, Choosing, Chosen, Keep, Order};
@@ -67,3 +69,4 @@ pub use random::keyed_hash;
 pub use screen::Screen;
 
 pub use split::{Shares, SplitBy};
+pub use statistics::{Bucket, Distribution, Names, ScoreStatistics, Statistics};

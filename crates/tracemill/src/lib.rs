@@ -54,6 +54,7 @@ mod curating;
 
 mod error;
 mod inputs;
+mod inspecting;
 mod ledger;
 mod memory;
 mod mill;
@@ -70,6 +71,7 @@ pub use checking::{Checked, Checking, Found};
 
 pub use curating::{Curation, ToolSets};
 pub use error::{Error, ErrorKind};
+pub use inspecting::{Inspected, Inspecting};
 pub use ledger::{
     Counts, GroupCounts, InputEntry, Ledger, OutputEntry, PairTotals, RecordCounts, TraceCounts,
 };

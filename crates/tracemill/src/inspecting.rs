@@ -1,0 +1,203 @@
+//! Looking at traces instead of converting them.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracemill_curate::{Identity, Scratch as Digests, Statistics};
+use tracemill_formats::{EncodeError, Encoder, Scratch};
+use tracemill_io::{Cancel, Digest, Input, Output, Overwrite, Target};
+use tracemill_model::{Example, Shape};
+
+use crate::error::Error;
+use crate::ledger::Ledger;
+use crate::mill::{MillBuilder, WhenEmpty};
+use crate::policy::OnError;
+use crate::run::{Progress, Run};
+
+/// What is in some inputs, found in one pass.
+///
+/// ```
+/// use tracemill::{Inspecting, Mill, io::Input};
+/// let lines = "{\"messages\":[{\"role\":\"user\",\"content\":\"2+2?\"}],\"score\":1}\n{\"messages\":[\n";
+/// let inspected = Inspecting::new(Mill::builder()).run([Input::bytes("runs.jsonl", lines)])?;
+/// assert_eq!(inspected.statistics().messages().get("user"), 1);
+/// assert_eq!(inspected.ledger().records.rejected.get("truncated"), 1);
+/// # Ok::<(), tracemill::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Inspecting {
+    builder: MillBuilder,
+    samples: usize,
+    progress: Progress,
+    cancel: Cancel,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    statistics: Statistics,
+    ledger: Ledger,
+    samples: Vec<String>,
+}
+
+impl Inspecting {
+    /// Looks at what a mill with these settings would read: sources, filters and changes count, the format does not.
+    pub fn new(builder: MillBuilder) -> Self {
+        Inspecting {
+            builder,
+            samples: 0,
+            progress: Progress::new(),
+            cancel: Cancel::default(),
+        }
+    }
+
+    /// Keeps so many traces in their canonical form: the same ones whatever the order of the inputs.
+    #[must_use]
+    pub fn with_samples(mut self, samples: usize) -> Self {
+        self.samples = samples;
+        self
+    }
+
+    /// Lets another thread watch.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
+        self
+    }
+
+    /// Lets another thread stop it.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: &Cancel) -> Self {
+        self.cancel = cancel.clone();
+        self
+    }
+
+    /// Looks at inputs. Bad records are counted and passed over.
+    ///
+    /// # Errors
+    /// If an input cannot be read, its source is not known, or an option does not go with it.
+    pub fn run(&self, inputs: impl IntoIterator<Item = Input>) -> Result<Inspected, Error> {
+        let look = Look(Arc::new(Shards::new(self.samples)));
+        let mut builder = self.builder.clone();
+        builder
+            .encoder(look.clone())
+            .on_error(OnError::Skip)
+            .when_empty(WhenEmpty::Allow);
+        let mill = builder.build()?;
+        // One line end a trace is all that is written.
+        let output = Output::create(&Target::Memory, Overwrite::Refuse, Digest::None)?;
+        let run = Run::new(inputs, output)
+            .with_progress(&self.progress)
+            .with_cancel(&self.cancel);
+        let mut ledger = mill.execute(run)?;
+        ledger.outputs.clear();
+        let (statistics, samples) = look.0.sum();
+        Ok(Inspected {
+            statistics,
+            ledger,
+            samples,
+        })
+    }
+}
+
+impl Inspected {
+    /// What the traces are like.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// What was read, and what could not be.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Some traces in their canonical form, in an order that says nothing.
+    pub fn samples(&self) -> &[String] {
+        &self.samples
+    }
+}
+
+/// An encoder that looks, and writes nothing: so traces come here by the way of all others.
+#[derive(Clone, Debug)]
+struct Look(Arc<Shards>);
+
+impl Encoder for Look {
+    fn name(&self) -> &'static str {
+        "inspect"
+    }
+
+    fn accepts(&self, shape: Shape) -> bool {
+        shape == Shape::Conversation
+    }
+
+    fn encode(&self, example: &Example<'_>, _: &mut Scratch, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+        if let Example::Conversation(conversation) = example {
+            self.0.add(conversation.trace());
+        }
+        Ok(())
+    }
+}
+
+/// Several places to count in, so that threads seldom wait for each other.
+#[derive(Debug)]
+struct Shards {
+    list: Vec<Mutex<Shard>>,
+    samples: usize,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    statistics: Statistics,
+    digests: Digests,
+    /// Those with the least digests: a sample that does not depend on the order of work.
+    samples: BTreeMap<u128, String>,
+}
+
+const SHARDS: usize = 16;
+
+impl Shards {
+    fn new(samples: usize) -> Self {
+        Shards {
+            list: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            samples,
+        }
+    }
+
+    fn add(&self, trace: &tracemill_model::Trace<'_>) {
+        let mut hasher = DefaultHasher::new();
+        std::thread::current().id().hash(&mut hasher);
+        let shard = &self.list[hasher.finish() as usize % SHARDS];
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shard {
+            statistics,
+            digests,
+            samples,
+        } = &mut *shard;
+        statistics.add(trace, digests);
+        if self.samples == 0 {
+            return;
+        }
+        let digest = Identity::Exact.of(trace, digests);
+        let is_full = samples.len() >= self.samples;
+        if is_full && samples.last_key_value().is_some_and(|(&last, _)| digest >= last) {
+            return;
+        }
+        let mut json = Vec::new();
+        trace.write_json(&mut json);
+        samples.insert(digest, String::from_utf8(json).unwrap_or_default());
+        if samples.len() > self.samples {
+            samples.pop_last();
+        }
+    }
+
+    fn sum(&self) -> (Statistics, Vec<String>) {
+        let (mut statistics, mut samples) = (Statistics::new(), BTreeMap::new());
+        for shard in &self.list {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            statistics.merge(std::mem::take(&mut shard.statistics));
+            samples.append(&mut shard.samples);
+        }
+        (statistics, samples.into_values().take(self.samples).collect())
+    }
+}

@@ -249,4 +249,8 @@ pub(super) const HASHED: &[(&str, &str)] = &[
         "crates/tracemill-pairs/src/prompt/seen.rs",
         "is only asked whether a pair was seen",
     ),
+    (
+        "crates/tracemill-curate/src/statistics.rs",
+        "groups and digests are counted, never listed; one look for each trace",
+    ),
 ];

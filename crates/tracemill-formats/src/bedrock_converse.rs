@@ -9,6 +9,9 @@
 //! First-party sources disagree on tools: the Bedrock page for Nova 2.0 says that they may fail the job, the Nova 2 guide and
 //! the validator take them. They are written; check what your model takes. Reasoning has the block `reasoningContent`,
 //! which Nova 2.0 Lite alone reads: `--reasoning drop` leaves it out.
+//!
+//! The validator for Llama (aws-samples/amazon-bedrock-samples, `meta-llama/dataset_validation`, 2026-08) knows blocks of text
+//! and images alone, in Llama 3.2: with `+llama`, write conversations without tools.
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
@@ -33,8 +36,9 @@ pub(crate) const FORMAT: Format = Format {
     shapes: &[Shape::Conversation],
     extensions: &[Extension::off(
         LLAMA,
-        "for Llama, which takes the words that Nova refuses",
-    )],
+        "for Llama, which takes the words that Nova refuses, and at most 10,000 records",
+    )
+    .with_file_rules(&[FileRule::AtMost(LLAMA_AT_MOST, 10_000)])],
     capability: Capability::NONE
         .holding(&[
             Feature::Tools,
@@ -132,6 +136,11 @@ const AT_MOST: Rule = Rule::new(
     "at-most",
     "a file has at most 20,000 records",
     "Bedrock quotas for Nova",
+);
+const LLAMA_AT_MOST: Rule = Rule::new(
+    "at-most",
+    "a file has at most 10,000 records",
+    "aws-samples/amazon-bedrock-samples 2026-08, meta-llama/dataset_validation",
 );
 
 /// Published twice, once with a defect that lets two of them through; all are meant.

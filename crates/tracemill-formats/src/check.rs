@@ -65,8 +65,12 @@ impl FormatSpec {
         (self.format().check)(self, record, findings);
     }
 
-    /// The rules that hold for a whole file of the format.
+    /// The rules that hold for a whole file of the format with its extensions.
     pub fn file_rules(&self) -> &'static [FileRule] {
-        self.format().file_rules
+        let extensions = self.format().extensions().iter();
+        extensions
+            .filter(|extension| self.has(extension.name))
+            .find_map(|extension| extension.file_rules)
+            .unwrap_or(self.format().file_rules)
     }
 }

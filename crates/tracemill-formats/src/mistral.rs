@@ -38,6 +38,7 @@ pub(crate) const FORMAT: Format = Format {
             name: V11,
             summary: "reasoning as a part `thinking`, which tokenizers from v11 on take",
             default: true,
+            file_rules: None,
         },
         Extension::off(V3, "for tokenizer v3: a turn is text or calls, and never empty"),
     ],

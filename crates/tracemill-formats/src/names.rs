@@ -249,6 +249,15 @@ static NAMES: &[OtherName] = &[
         "whether it takes tools is not known; `nemo-sft` is the older form of NeMo-Aligner",
     ),
     served(
+        "openrlhf-sft",
+        "SFT of OpenRLHF 0.11.2 (`--data.input_key messages --data.apply_chat_template`)",
+        "hf",
+        "the last message is trained on, and with `--data.multiturn` every assistant message, whatever its `train` flag; \
+         `trl-prompt-completion` is read with `--data.input_key prompt --data.output_key completion \
+         --data.apply_chat_template`, never with `--data.multiturn`, which fails beside an output key; tool definitions \
+         are not passed to the template",
+    ),
+    served(
         "torchtune",
         "torchtune 0.6.1 (`chat_dataset`, `conversation_style=openai`)",
         "openai",

@@ -59,6 +59,8 @@ pub struct Extension {
     pub summary: &'static str,
     /// Whether it is on unless switched off.
     pub default: bool,
+    /// The rules for whole files that hold instead of those of the format while it is on.
+    pub(crate) file_rules: Option<&'static [FileRule]>,
 }
 
 /// A rule that the records of a format keep.
@@ -82,6 +84,15 @@ impl Extension {
             name,
             summary,
             default: false,
+            file_rules: None,
+        }
+    }
+
+    /// One whose files keep rules of their own.
+    pub(crate) const fn with_file_rules(self, rules: &'static [FileRule]) -> Self {
+        Extension {
+            file_rules: Some(rules),
+            ..self
         }
     }
 }

@@ -191,18 +191,38 @@ fn collect(value: &serde_json::Value, at: String, pointers: &mut Vec<String>) {
 
 #[test]
 fn file_rules_are_complete() {
-    for format in formats() {
-        let rules = FormatSpec::of(format).file_rules();
+    for spec in formats().iter().flat_map(specs) {
+        let rules = spec.file_rules();
         let mut facts = FileFacts::default();
-        let record = RawJson::parse(format.example()).unwrap();
+        let record = RawJson::parse(spec.format().example()).unwrap();
         facts.add(rules, &record, u64::MAX / 2);
         for (index, rule) in rules.iter().enumerate() {
             assert!(!rule.rule().code.is_empty() && !rule.rule().seen_in.is_empty());
             let broken = rule.broken(index, &facts).is_some();
             let wanted = matches!(rule, FileRule::AtLeast(..) | FileRule::Bytes(..));
-            assert_eq!(broken, wanted, "{format:?}: {rule:?}");
+            assert_eq!(broken, wanted, "{spec}: {rule:?}");
         }
     }
+}
+
+#[test]
+fn files_for_llama_have_rules_of_their_own() {
+    let broken = |spec: &str, records: u64| -> Vec<_> {
+        let rules = spec.parse::<FormatSpec>().unwrap().file_rules();
+        let mut facts = FileFacts::default();
+        (0..records).for_each(|_| facts.add(rules, &RawJson::parse("{}").unwrap(), 3));
+        let rules = rules.iter().enumerate();
+        rules
+            .filter_map(|(index, rule)| rule.broken(index, &facts))
+            .collect()
+    };
+    assert_eq!(broken("bedrock-converse", 7).len(), 1);
+    assert!(broken("bedrock-converse", 20_000).is_empty());
+    assert!(broken("bedrock-converse+llama", 1).is_empty());
+    assert_eq!(
+        broken("bedrock-converse+llama", 10_001),
+        ["the file has 10001 readable records, and at most 10000 are taken"]
+    );
 }
 
 fn root(folder: &str) -> PathBuf {

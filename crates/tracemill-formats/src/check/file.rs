@@ -5,7 +5,7 @@ use tracemill_model::RawJson;
 use crate::registry::Rule;
 
 /// A rule that only a whole file can break.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileRule {
     /// There are at least so many records.

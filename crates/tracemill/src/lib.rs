@@ -62,6 +62,7 @@ mod pairing;
 mod policy;
 mod run;
 mod scores;
+mod screening;
 mod select;
 mod thinking;
 mod work;
@@ -82,6 +83,7 @@ pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
 pub use scores::JoinedScores;
 pub use thinking::{Thinking, ThinkingStrategy};
+pub use screening::{LocatedFinding, ScreenAction, Screened};
 
 /// One run of one agent; from the model, because everything is about it.
 pub use tracemill_model::Trace;

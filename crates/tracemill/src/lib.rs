@@ -82,8 +82,8 @@ pub use pairing::{Duplicates, GroupExamples, GroupOrder, LabelBy, Pairing};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
 pub use scores::JoinedScores;
-pub use thinking::{Thinking, ThinkingStrategy};
 pub use screening::{LocatedFinding, ScreenAction, Screened};
+pub use thinking::{Thinking, ThinkingStrategy};
 
 /// One run of one agent; from the model, because everything is about it.
 pub use tracemill_model::Trace;

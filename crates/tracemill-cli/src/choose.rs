@@ -1,8 +1,10 @@
 //! The options that choose traces.
 
 use clap::{Args, ValueEnum};
-use tracemill::curate::{Choosing, Condition, Identity, Keep, NamedFilter, Order, Shares, SplitBy};
-use tracemill::{Curation, GroupBy, ToolSets};
+use tracemill::curate::{
+    Choosing, Condition, Identity, Keep, NamedFilter, Order, Screen, Screening, Shares, SplitBy,
+};
+use tracemill::{Curation, GroupBy, MillBuilder, ScreenAction, ToolSets};
 
 use crate::failure::Failure;
 
@@ -20,6 +22,14 @@ pub(crate) struct ChooseArgs {
     /// Fail if not all traces have the same tools
     #[arg(long)]
     pub(crate) require_same_tools: bool,
+
+    /// Look into texts for secrets, addresses, telephone and card numbers and special tokens: report, reject or replace what is found
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) screen: Option<ScreenAction>,
+
+    /// What is looked for: secret, email, phone, card, special-token, forbidden-nova, forbidden-claude; the first five unless given
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "screen")]
+    pub(crate) screen_for: Vec<Screen>,
 
     /// Keep one of traces that are the same: exact, prompt or normalized (case, white space, Unicode)
     #[arg(long, value_name = "HOW")]
@@ -112,6 +122,21 @@ pub(crate) fn curation(args: &ChooseArgs) -> Result<Curation, Failure> {
     })
 }
 
+/// Screens texts, if that is asked for.
+pub(crate) fn screen(builder: &mut MillBuilder, args: &ChooseArgs) {
+    if let Some(action) = args.screen {
+        builder.screening(Screening::new(screens(args)), action);
+    }
+}
+
+fn screens(args: &ChooseArgs) -> Vec<Screen> {
+    if args.screen_for.is_empty() {
+        Screen::USUAL.to_vec()
+    } else {
+        args.screen_for.clone()
+    }
+}
+
 /// The decisions over all traces; `None` if there is none to take.
 fn choosing(args: &ChooseArgs) -> Option<Choosing> {
     let mut choosing = Choosing::new();
@@ -163,6 +188,12 @@ pub(crate) fn options(args: &ChooseArgs) -> Vec<(&'static str, String)> {
         "require-same-tools",
         args.require_same_tools.then(|| "true".to_owned()),
     );
+    given("screen", args.screen.map(|action| action.name().to_owned()));
+    let names = |screen: &Screen| screen.name();
+    let screens = args
+        .screen
+        .map(|_| screens(args).iter().map(names).collect::<Vec<_>>().join(","));
+    given("screen-for", screens);
     given("dedup", args.dedup.map(|identity| identity.name().to_owned()));
     given("keep", args.keep.map(|keep| format!("{keep:?}").to_lowercase()));
     given(

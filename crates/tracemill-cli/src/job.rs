@@ -142,6 +142,7 @@ pub(crate) fn builder(args: &JobArgs) -> Result<MillBuilder, Failure> {
     apply_input(&mut builder, &args.input)?;
     apply_traces(&mut builder, &args.traces)?;
     builder.curation(choose::curation(&args.choose)?);
+    choose::screen(&mut builder, &args.choose);
     apply_errors(&mut builder, &args.errors);
     Ok(builder)
 }

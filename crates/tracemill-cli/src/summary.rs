@@ -48,6 +48,17 @@ pub(crate) fn print(ledger: &Ledger) {
     note("unused", &ledger.traces.unused);
     note("lost, as allowed:", &ledger.losses);
     note("changed", &ledger.adjusted);
+    if let Some(screened) = ledger
+        .screened
+        .as_ref()
+        .filter(|screened| !screened.found.is_empty())
+    {
+        let first = screened.located.first();
+        let first = first.map_or(String::new(), |first| {
+            format!(", the first at {} {}", first.place, first.pointer)
+        });
+        notes.push(format!("found {}{first}", screened.found));
+    }
     if ledger.records.superseded > 0 {
         notes.push(format!("superseded {}", ledger.records.superseded));
     }

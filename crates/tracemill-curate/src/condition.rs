@@ -6,7 +6,7 @@ use std::str::FromStr;
 use tracemill_model::{RawJson, Role, Trace};
 
 use crate::error::CurateError;
-use crate::screen::Screen;
+use crate::screen::{Screen, Screening};
 use crate::text::texts;
 
 /// A condition on a trace: `FIELD OP VALUE`, a bare `FIELD`, or either behind `!`, which negates it.
@@ -15,7 +15,7 @@ use crate::text::texts;
 /// `characters` (of all texts), `score` (the one that counts), `score:NAME`. Fields that are texts take `=` and `!=`:
 /// `outcome`, `model`, `tag`. A JSON pointer, such as `/metadata/lang`, takes all of them: values are compared as numbers if
 /// both sides are, else as texts; JSON such as `true` is compared as written. Bare are `tools`, `reasoning`, `ends-with-assistant`,
-/// `secret`, `email` and `special-token` (what a [`Screen`] finds somewhere in the texts; `!secret` keeps traces without), and a
+/// `secret`, `email`, `phone`, `card`, `special-token`, `forbidden-nova` and `forbidden-claude` (what a [`Screen`] finds somewhere in the texts; `!secret` keeps traces without), and a
 /// pointer, which asks that there is something other than `null`. What a trace does not have fulfils no condition but `!=` and `!`.
 ///
 /// ```
@@ -56,7 +56,7 @@ enum Field {
     Tools,
     Reasoning,
     EndsWithAssistant,
-    Screen(Screen),
+    Screen(Screen, Screening),
     Pointer(String),
 }
 
@@ -96,9 +96,13 @@ impl Condition {
             Field::Tools => "where-tools",
             Field::Reasoning => "where-reasoning",
             Field::EndsWithAssistant => "where-ends-with-assistant",
-            Field::Screen(Screen::Secret) => "where-secret",
-            Field::Screen(Screen::Email) => "where-email",
-            Field::Screen(Screen::SpecialToken) => "where-special-token",
+            Field::Screen(Screen::Secret, _) => "where-secret",
+            Field::Screen(Screen::Email, _) => "where-email",
+            Field::Screen(Screen::Phone, _) => "where-phone",
+            Field::Screen(Screen::Card, _) => "where-card",
+            Field::Screen(Screen::SpecialToken, _) => "where-special-token",
+            Field::Screen(Screen::ForbiddenNova, _) => "where-forbidden-nova",
+            Field::Screen(Screen::ForbiddenClaude, _) => "where-forbidden-claude",
             Field::Pointer(_) => "where-pointer",
         }
     }
@@ -147,7 +151,7 @@ impl Condition {
                 .messages()
                 .last()
                 .is_some_and(|last| *last.role() == Role::Assistant),
-            Field::Screen(screen) => screen.is_in(trace),
+            Field::Screen(_, screening) => screening.is_in(trace),
             Field::Pointer(pointer) => at(trace, pointer).is_some_and(|value| self.value(&value)),
         }
     }
@@ -284,7 +288,7 @@ impl FromStr for Condition {
 fn unknown(name: &str) -> CurateError {
     CurateError::new(format!(
         "there is no field `{name}`; there are messages, turns, bytes, characters, score, score:NAME, outcome, model, tag, \
-         tools, reasoning, ends-with-assistant, secret, email, special-token and JSON pointers such as /metadata/lang"
+         tools, reasoning, ends-with-assistant, secret, email, phone, card, special-token, forbidden-nova, forbidden-claude and JSON pointers such as /metadata/lang"
     ))
 }
 
@@ -302,11 +306,11 @@ impl Field {
             "tools" => Field::Tools,
             "reasoning" => Field::Reasoning,
             "ends-with-assistant" => Field::EndsWithAssistant,
-            "secret" => Field::Screen(Screen::Secret),
-            "email" => Field::Screen(Screen::Email),
-            "special-token" => Field::Screen(Screen::SpecialToken),
             _ if name.starts_with('/') => Field::Pointer(name.to_owned()),
-            _ => Field::ScoreNamed(name.strip_prefix("score:")?.to_owned()),
+            _ => match name.parse() {
+                Ok(screen) => Field::Screen(screen, Screening::new([screen])),
+                Err(_) => Field::ScoreNamed(name.strip_prefix("score:")?.to_owned()),
+            },
         })
     }
 
@@ -314,9 +318,9 @@ impl Field {
     fn check(&self, test: &Test) -> Result<(), &'static str> {
         match (self, test) {
             (Field::Pointer(_), Test::Is | Test::Compare(Operator::Equal, ..))
-            | (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(_), Test::Is)
+            | (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(..), Test::Is)
             | (Field::Outcome | Field::Model | Field::Tag, Test::Compare(Operator::Equal, ..)) => Ok(()),
-            (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(_), _) => {
+            (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(..), _) => {
                 Err("it stands alone, or behind `!`")
             }
             (Field::Outcome | Field::Model | Field::Tag, _) => Err("it is compared with `=` or `!=`"),

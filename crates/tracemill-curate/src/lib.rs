@@ -11,7 +11,7 @@
 //! * [`Shares`], [`SplitBy`]: on which side of a split a trace falls, so that no group and no prompt is on both.
 //! * [`Choosing`]: all decisions over many traces at once, from a [`Candidate`] each.
 //! * [`Statistics`]: what many traces are like.
-//! * [`Screen`]: secrets, addresses and special tokens inside of texts.
+//! * [`Screen`], [`Screening`]: secrets, addresses, numbers and special tokens inside of texts, found and replaced.
 //!
 //! # What it is not
 //!
@@ -66,7 +66,7 @@ pub use error::CurateError;
 pub use identity::{Identity, Scratch, group_of, prompt_of, tools_of};
 pub use named::NamedFilter;
 pub use random::keyed_hash;
-pub use screen::Screen;
+pub use screen::{Finding, Found, Screen, Screening, Unfit};
 
 pub use split::{Shares, SplitBy};
 pub use statistics::{Bucket, Distribution, Names, ScoreStatistics, Statistics};

@@ -86,6 +86,12 @@ impl<'a> ToolCall<'a> {
         &mut self.extra
     }
 
+    /// Sets the arguments.
+    pub fn set_arguments(&mut self, arguments: Arguments<'a>) -> &mut Self {
+        self.arguments = arguments;
+        self
+    }
+
     /// Sets the id.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<Option<Text<'a>>>) -> Self {

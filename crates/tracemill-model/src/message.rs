@@ -181,6 +181,11 @@ impl<'a> Message<'a> {
         &self.tool_calls
     }
 
+    /// The same calls, to change.
+    pub fn tool_calls_mut(&mut self) -> &mut Vec<ToolCall<'a>> {
+        &mut self.tool_calls
+    }
+
     /// The id of the call that a tool message answers, as recorded. Match by [`Links`](crate::Links), not by id alone.
     pub fn tool_call_id(&self) -> Option<&Text<'a>> {
         self.tool_call_id.as_ref()

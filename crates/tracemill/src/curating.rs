@@ -271,7 +271,7 @@ impl Mill {
             } = surveyed;
             work.decode_block(numbered, done, |record, which, trace, done| {
                 let source = work.source(crate::work::Place::of(record));
-                if !config.admits(trace, source, &mut done.ledger.traces.filtered)? {
+                if !work.admits(work.place(record), trace, done)? {
                     return Ok(());
                 }
                 if config.curation.tools == ToolSets::Same {
@@ -434,17 +434,24 @@ impl Second<'_> {
             .source
             .decode(&planned.context, text, batch)
             .map_err(|_| changed(place))?;
-        let (mut counted_already, mut joined) = (Counts::default(), Joined::default());
-        let path = planned.input.name();
         for trace in batch.traces_mut() {
-            let adjustments = &self.work.config.adjustments;
-            adjustments.apply(trace, path, &mut counted_already, &mut joined);
+            self.work.config.change_again(trace, planned.input.name());
         }
         Ok(())
     }
 }
 
 impl Config {
+    /// Changes a trace that is read a second time: what was changed was counted the first time.
+    pub(crate) fn change_again<'a>(&'a self, trace: &mut Trace<'a>, path: &str) {
+        let (mut counted_already, mut joined) = (Counts::default(), Joined::default());
+        self.adjustments
+            .apply(trace, path, &mut counted_already, &mut joined);
+        if let Some(screens) = &self.screens {
+            screens.replace_again(trace);
+        }
+    }
+
     /// Whether the filters let a trace pass; counts it if they do not.
     pub(crate) fn admits(
         &self,

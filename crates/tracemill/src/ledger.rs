@@ -6,6 +6,7 @@ use tracemill_formats::{Columns, Loss, Losses, Omission};
 use tracemill_model::JsonWriter;
 
 use crate::adjust::Joined;
+use crate::screening::Screened;
 
 /// How often each of some stable codes was met, in the order of the codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,13 +49,13 @@ impl Counts {
         self.0.iter().copied()
     }
 
-    fn merge(&mut self, other: &Counts) {
+    pub(crate) fn merge(&mut self, other: &Counts) {
         for (code, count) in other.iter() {
             self.add_many(code, count);
         }
     }
 
-    fn write(&self, w: &mut JsonWriter<'_>) {
+    pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
         w.begin_object();
         for (code, count) in self.iter() {
             w.key(code).number(count);
@@ -177,6 +178,8 @@ pub struct Ledger {
     pub pairs: PairTotals,
     /// What options changed in traces before they were encoded, by option.
     pub adjusted: Counts,
+    /// What was found in texts, where they were screened.
+    pub screened: Option<Screened>,
     /// How many examples were written.
     pub examples: u64,
     /// Training content that was lost, by code: allowed, or the run would have failed.
@@ -232,6 +235,9 @@ impl Ledger {
         self.pairs.skipped.merge(&other.pairs.skipped);
         self.adjusted.merge(&other.adjusted);
         self.joined.merge(&other.joined);
+        if let Some(other) = &other.screened {
+            self.screened.get_or_insert_default().merge(other);
+        }
         self.examples += other.examples;
         self.losses.merge(&other.losses);
         self.omitted.merge(&other.omitted);
@@ -280,6 +286,9 @@ impl Ledger {
         self.pairs.skipped.write(w.key("skipped"));
         w.end_object();
         self.adjusted.write(w.key("adjusted"));
+        if let Some(screened) = &self.screened {
+            screened.write(w.key("screened"));
+        }
         w.key("examples").begin_object();
         w.key("written").number(self.examples);
         w.end_object();

@@ -62,6 +62,7 @@ mod pairing;
 mod policy;
 mod run;
 mod scores;
+mod screening;
 mod select;
 mod thinking;
 mod work;
@@ -81,6 +82,7 @@ pub use pairing::{Duplicates, GroupExamples, GroupOrder, LabelBy, Pairing};
 pub use policy::{AllowedLosses, Chains, OnError};
 pub use run::{Progress, Run};
 pub use scores::JoinedScores;
+pub use screening::{LocatedFinding, ScreenAction, Screened};
 pub use thinking::{Thinking, ThinkingStrategy};
 
 /// One run of one agent; from the model, because everything is about it.

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::ledger::Ledger;
 use crate::mill::{Mill, WhenEmpty};
 use crate::run::nothing_left;
+use crate::screening::Screens;
 use crate::work::{Done, Place, Rejects, Work};
 
 /// Traces a task encodes before its output is joined with the others'.
@@ -81,13 +82,16 @@ impl Mill {
 fn encode_chunk(work: &Work<'_>, first: usize, chunk: &[Trace<'_>], done: &mut Done) -> Result<(), Error> {
     for (index, trace) in (first..).zip(chunk) {
         done.ledger.traces.read += 1;
-        if work.config.adjustments.is_empty() {
+        let replaces = work.config.screens.as_ref().is_some_and(Screens::replaces);
+        done.unfit = false;
+        if work.config.adjustments.is_empty() && !replaces {
             work.trace(Place::Index(index), trace, done)?;
         } else {
             let mut adjusted = trace.clone();
             let ledger = &mut done.ledger;
             let adjustments = &work.config.adjustments;
             adjustments.apply(&mut adjusted, "", &mut ledger.adjusted, &mut ledger.joined);
+            work.replace(Place::Index(index), &mut adjusted, done);
             work.trace(Place::Index(index), &adjusted, done)?;
         }
     }

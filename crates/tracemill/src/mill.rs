@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tracemill_curate::Screening;
 use tracemill_formats::{Columns, Companion, EncodeOptions, Encoder, FormatSpec};
 use tracemill_io::{MemoryBudget, RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
@@ -15,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::pairing::Pairing;
 use crate::policy::{AllowedLosses, Chains, OnError};
 use crate::scores::JoinedScores;
+use crate::screening::{ScreenAction, Screens};
 use crate::select::ScoreFilter;
 use crate::thinking::Thinking;
 
@@ -56,6 +58,7 @@ pub(crate) struct Config {
     pub(crate) curation: Curation,
     pub(crate) adjustments: Adjustments,
     pub(crate) thinking: Option<Thinking>,
+    pub(crate) screens: Option<Screens>,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
     pub(crate) memory: MemoryBudget,
@@ -125,6 +128,7 @@ pub struct MillBuilder {
     curation: Curation,
     adjustments: Adjustments,
     thinking: Option<Thinking>,
+    screens: Option<Screens>,
     filter: ScoreFilter,
     threads: Threads,
     memory: MemoryBudget,
@@ -265,6 +269,13 @@ impl MillBuilder {
         self
     }
 
+    /// Looks for what should not be in texts, such as secrets and addresses, and does something about it. Nothing is looked
+    /// for unless set.
+    pub fn screening(&mut self, screening: Screening, action: ScreenAction) -> &mut Self {
+        self.screens = Some(Screens { screening, action });
+        self
+    }
+
     /// Sets which score counts where traces have several.
     pub fn score(&mut self, selection: ScoreSelection) -> &mut Self {
         self.filter.selection = Some(selection);
@@ -371,6 +382,7 @@ impl MillBuilder {
                 curation: self.curation.clone(),
                 adjustments: self.adjustments.clone(),
                 thinking: self.thinking.clone(),
+                screens: self.screens.clone(),
                 scores: self.filter.clone(),
                 threads: self.threads,
                 memory: self.memory,

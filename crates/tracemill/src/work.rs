@@ -33,6 +33,8 @@ pub(crate) struct Done {
     pub(crate) per_input: Vec<(usize, u64)>,
     /// The first bad record, if it ends the run.
     pub(crate) failure: Option<Error>,
+    /// Whether something in the current record could not be replaced.
+    pub(crate) unfit: bool,
     tally: LossTally,
     scratch: Scratch,
 }
@@ -95,6 +97,12 @@ impl Bad {
             message,
             remedy: None,
         }
+    }
+
+    /// The same, with what would let it pass.
+    pub(crate) fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
     }
 
     /// What an encoder refuses.
@@ -182,7 +190,7 @@ impl Work<'_> {
     }
 
     /// Where a record stands.
-    fn place<'r>(&'r self, record: &'r Record<'r>) -> Place<'r> {
+    pub(crate) fn place<'r>(&'r self, record: &'r Record<'r>) -> Place<'r> {
         Place::Record(record, self.inputs[record.input()].locate(record))
     }
 
@@ -220,6 +228,7 @@ impl Work<'_> {
         done: &mut Done,
     ) -> Result<(), Error> {
         batch.clear();
+        done.unfit = false;
         if self
             .superseded
             .is_some_and(|superseded| superseded.contains(ordinal))
@@ -257,6 +266,7 @@ impl Work<'_> {
                     .adjustments
                     .apply(trace, path, &mut ledger.adjusted, &mut ledger.joined);
             }
+            self.replace(self.place(record), trace, done);
         }
         Ok(())
     }
@@ -271,11 +281,7 @@ impl Work<'_> {
     }
 
     pub(crate) fn trace(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<(), Error> {
-        let source = self.source(place);
-        if !self
-            .config
-            .admits(trace, source, &mut done.ledger.traces.filtered)?
-        {
+        if !self.admits(place, trace, done)? {
             return Ok(());
         }
         self.make(place, trace, done)

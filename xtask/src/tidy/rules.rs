@@ -96,6 +96,8 @@ pub(super) const CRATES: &[Crate] = &[
         third_party: &[
             Always("thiserror"),
             Always("unicode-normalization"),
+            Always("aho-corasick"),
+            Always("memchr"),
             Feature("tokenizers"),
         ],
         unsafe_code: UnsafeCode::Forbid,

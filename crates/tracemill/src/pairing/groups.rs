@@ -12,10 +12,9 @@ use super::account::{Listed, Paired};
 use super::index::{Entry, Place};
 use super::lists::{self, List};
 use super::{GroupExamples, Pairing};
-use crate::adjust::Joined;
 use crate::error::Error;
 use crate::inputs::Planned;
-use crate::ledger::{Counts, Ledger, LossTally};
+use crate::ledger::{Ledger, LossTally};
 use crate::mill::Config;
 use crate::work::Rejects;
 
@@ -279,11 +278,8 @@ impl GroupWork<'_> {
             .source
             .decode(&planned.context, text, batch)
             .map_err(|_| self.changed(place))?;
-        let (mut counted_already, mut joined) = (Counts::default(), Joined::default());
-        let path = planned.input.name();
         for trace in batch.traces_mut() {
-            let adjustments = &self.config.adjustments;
-            adjustments.apply(trace, path, &mut counted_already, &mut joined);
+            self.config.change_again(trace, planned.input.name());
         }
         Ok(())
     }

@@ -77,10 +77,7 @@ impl Mill {
             let (found, scratch) = (&mut indexed.found, &mut indexed.scratch);
             work.decode_block(numbered, &mut indexed.done, |record, which, trace, done| {
                 let source = work.source(Place::of(record));
-                if !self
-                    .config
-                    .admits(trace, source, &mut done.ledger.traces.filtered)?
-                {
+                if !work.admits(work.place(record), trace, done)? {
                     return Ok(());
                 }
                 let score = self.config.scores.score(trace, source)?;

@@ -227,7 +227,7 @@ impl BlockWork<'_, '_> {
             let last = decoded.batches.len() - 1;
             for which in 0..decoded.batches[last].traces().len() {
                 let trace = &decoded.batches[last].traces()[which];
-                if !self.admits(&record, trace, done)? {
+                if !work.admits(work.place(&record), trace, done)? {
                     continue;
                 }
                 let Some(found) = self.find(&record, which, trace, done)? else {
@@ -257,13 +257,6 @@ impl BlockWork<'_, '_> {
         .unwrap_or_else(|error| failure = Some(error));
         self.end(current, &decoded, Ended::WithBlock)?;
         failure.map_or(Ok(()), Err)
-    }
-
-    /// Whether no filter takes the trace out.
-    fn admits(&self, record: &Record<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<bool, Error> {
-        let source = &*self.work.inputs[record.input()].source;
-        let filtered = &mut done.ledger.traces.filtered;
-        self.work.config.admits(trace, Some(source), filtered)
     }
 
     fn find(

@@ -122,6 +122,11 @@ fn record(source: &str, messages: &[&str], rest: &str) -> String {
             let answer = r#"{"output":[{"type":"message","role":"assistant","content":"ho"}]}"#;
             format!(r#"{{"request":{{"input":{list}}},"response":{answer}{rest}}}"#)
         }
+        "langsmith" => {
+            let outputs = r#"{"choices":[{"message":{"role":"assistant","content":"ho"}}]}"#;
+            let own = r#""id":"a","run_type":"llm","trace_id":"a""#;
+            format!(r#"{{{own},"inputs":{{"messages":{list}}},"outputs":{outputs}{rest}}}"#)
+        }
         "tau2-bench" => format!(r#"{{"id":"1","task_id":"1","messages":{list}{rest}}}"#),
         "swe-agent" => format!(r#"{{"history":{list},"trajectory":[],"info":{{}}{rest}}}"#),
         "openhands" => {

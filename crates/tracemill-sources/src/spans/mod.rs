@@ -18,7 +18,7 @@ use crate::head::Head;
 use crate::pieces::Pieces;
 use crate::source::Context;
 
-pub(crate) use span::Span;
+pub(crate) use span::{Facts, Span};
 pub(crate) use tree::Tree;
 
 /// How files of spans divide into records.
@@ -74,6 +74,14 @@ pub(crate) fn divide<'a>(
         pieces.skip(NO_SPANS);
     }
     Ok(())
+}
+
+/// An error in what a span holds, which a trace of many has to name.
+pub(crate) fn named(noun: &str, id: &str, error: &DecodeError) -> DecodeError {
+    let path = error.path();
+    let colon = if path.is_empty() { "" } else { ": " };
+    let message = format!("{noun} `{id}`: {path}{colon}{}", error.message());
+    DecodeError::new(error.kind(), 0, message)
 }
 
 fn error(kind: DecodeErrorKind, message: impl Into<String>) -> DecodeError {

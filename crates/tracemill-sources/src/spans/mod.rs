@@ -89,7 +89,7 @@ fn error(kind: DecodeErrorKind, message: impl Into<String>) -> DecodeError {
 }
 
 /// An id in lower-case hexadecimal digits. `bytes` of it may be recorded so, with `0x` before, or in base64.
-fn id(value: &RawJson<'_>, bytes: usize) -> Option<String> {
+pub(crate) fn id(value: &RawJson<'_>, bytes: usize) -> Option<String> {
     let text = value.as_text()?;
     let text = text.decode();
     let hex = text.strip_prefix("0x").unwrap_or(&text);

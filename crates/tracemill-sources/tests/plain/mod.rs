@@ -17,11 +17,13 @@ pub(crate) struct Turn {
 type Turns = Vec<Turn>;
 
 /// The sources that are read here.
-pub(crate) const SOURCES: [&str; 26] = [
+pub(crate) const SOURCES: [&str; 28] = [
     "tracemill",
     "openai-chat",
     "openai-responses",
     "langsmith",
+    "langfuse",
+    "mlflow",
     "tau-bench",
     "tau2-bench",
     "swe-agent",
@@ -53,6 +55,8 @@ pub(crate) fn conversations(source: &str, record: &Value, whole: &Value) -> Opti
         "openai-chat" => openai_chat(record),
         "openai-responses" => Some(agents::responses(record)),
         "langsmith" => products::langsmith(record),
+        "langfuse" => products::langfuse(record),
+        "mlflow" => products::mlflow(record),
         "tau-bench" => one(messages(&record["traj"])),
         "tau2-bench" => one(tau2(record, whole)),
         "swe-agent" | "who-and-when" => one(messages(&record["history"])),

@@ -71,3 +71,72 @@ fn either(value: &Value) -> Turn {
         calls: list(&kwargs["tool_calls"]).iter().map(call).collect(),
     }
 }
+
+/// JSON in a string, once or twice.
+fn unwrapped(value: &Value) -> Value {
+    let mut value = value.clone();
+    for _ in 0..2 {
+        let Some(inner) = value.as_str().and_then(|text| serde_json::from_str(text).ok()) else {
+            break;
+        };
+        value = inner;
+    }
+    value
+}
+
+/// The one generation of a trace with plain messages; what frameworks have in other shapes is no plain case.
+pub(super) fn langfuse(record: &Value) -> Option<Vec<Turns>> {
+    // Somebody replaced the answer.
+    if !list(&record["trace"]["corrections"]).is_empty() {
+        return None;
+    }
+    let observations = list(&record["observations"]);
+    let [generation] = observations else { return None };
+    one_call(
+        generation["type"] == "GENERATION",
+        &unwrapped(&generation["input"]),
+        &unwrapped(&generation["output"]),
+    )
+}
+
+/// The one model call of a trace.
+pub(super) fn mlflow(record: &Value) -> Option<Vec<Turns>> {
+    let kind = |span: &&Value| {
+        let kind = unwrapped(&span["attributes"]["mlflow.spanType"]);
+        kind == "CHAT_MODEL" || kind == "LLM"
+    };
+    let calls: Vec<_> = list(&record["data"]["spans"]).iter().filter(kind).collect();
+    let [span] = calls.as_slice() else { return None };
+    let attribute = |key: &str| unwrapped(&span["attributes"][key]);
+    one_call(
+        true,
+        &attribute("mlflow.spanInputs"),
+        &attribute("mlflow.spanOutputs"),
+    )
+}
+
+fn one_call(is_call: bool, input: &Value, output: &Value) -> Option<Vec<Turns>> {
+    let asked = if input["messages"].is_array() {
+        &input["messages"]
+    } else {
+        input
+    };
+    let plain = |message: &Value| message["role"].is_string() && message["content"].is_string();
+    if !is_call || !list(asked).iter().all(plain) {
+        return None;
+    }
+    let mut turns = match asked {
+        Value::String(text) if !text.starts_with(['[', 's']) => vec![super::turn("user", asked)],
+        Value::Array(_) => messages(asked),
+        _ => return None,
+    };
+    let answer = ["/choices/0/message", "/message", ""]
+        .iter()
+        .find_map(|pointer| output.pointer(pointer))?;
+    turns.push(match answer {
+        Value::String(_) => super::turn("assistant", answer),
+        Value::Object(fields) if fields.contains_key("role") => message(answer),
+        _ => return None,
+    });
+    Some(vec![turns])
+}

@@ -156,10 +156,10 @@ impl<'a> Log<'a> {
             "content" => Err(cursor.error(DecodeErrorKind::DuplicateKey, "the record has this twice")),
             _ => self.response.read(cursor, key),
         })?;
-        match content {
-            Some(content) => content.deliver(Role::Assistant, cursor, &mut self.answer),
-            None => Ok(()),
+        if let Some(content) = content {
+            content.deliver(Role::Assistant, &mut self.answer);
         }
+        Ok(())
     }
 
     fn deliver(mut self, limits: Limits, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
@@ -241,11 +241,16 @@ fn tool<'a>(cursor: &mut Cursor<'a>) -> Result<Tool<'a>, DecodeError> {
     if !has_text("type") && !has_text("name") {
         return Err(cursor.error(DecodeErrorKind::MissingField, "a tool definition needs a `name`"));
     }
-    let (Some(name), Some(schema)) = (raw.get("name"), raw.get("input_schema")) else {
-        return Ok(Tool::Other(raw));
+    Ok(definition(raw, "input_schema"))
+}
+
+/// A definition whose parameters stand under `schema`; what has none is kept as it is.
+pub(crate) fn definition<'a>(raw: RawJson<'a>, schema: &str) -> Tool<'a> {
+    let (Some(name), Some(parameters)) = (raw.get("name"), raw.get(schema)) else {
+        return Tool::Other(raw);
     };
     let Some(name) = name.as_text() else {
-        return Ok(Tool::Other(raw));
+        return Tool::Other(raw);
     };
     let describes = raw.get("description");
     let description = describes
@@ -254,19 +259,19 @@ fn tool<'a>(cursor: &mut Cursor<'a>) -> Result<Tool<'a>, DecodeError> {
         .map(Text::into_owned);
     let mut function = Function::new(name.into_owned())
         .with_description(description.clone())
-        .with_parameters(schema.into_owned());
+        .with_parameters(parameters.into_owned());
     for (key, value) in raw.members() {
         let taken = match key.body() {
-            "name" | "input_schema" => true,
+            "name" => true,
             "description" => description.is_some(),
-            "type" => value.as_str() == "\"custom\"",
-            _ => false,
+            "type" => matches!(value.as_str(), "\"custom\"" | "\"function\""),
+            other => other == schema,
         };
         if !taken {
             function.extra_mut().insert(key.into_owned(), value.into_owned());
         }
     }
-    Ok(Tool::Function(function))
+    Tool::Function(function)
 }
 
 fn outcome(reason: &RawJson<'_>) -> Option<Outcome> {

@@ -8,8 +8,6 @@ use tracemill_model::{
     ToolCall,
 };
 
-use crate::record::raw;
-
 /// The content of one message, sorted.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks<'a> {
@@ -52,28 +50,22 @@ impl<'a> Blocks<'a> {
     }
 
     /// Hands over the messages: the results, each its own, before what else is said.
-    pub(crate) fn deliver(
-        self,
-        role: Role<'a>,
-        cursor: &Cursor<'a>,
-        messages: &mut Vec<Message<'a>>,
-    ) -> Result<(), DecodeError> {
+    pub(crate) fn deliver(self, role: Role<'a>, messages: &mut Vec<Message<'a>>) {
         let only_results = !self.results.is_empty()
             && self.content == Content::Missing
             && self.calls.is_empty()
             && self.thoughts.is_empty();
         messages.extend(self.results);
         if only_results {
-            return Ok(());
+            return;
         }
         let mut message = Message::new(role);
         message.set_content(self.content);
         for call in self.calls {
             message.push_tool_call(call);
         }
-        think(&mut message, &self.thoughts, cursor)?;
+        think(&mut message, &self.thoughts);
         messages.push(message);
-        Ok(())
     }
 }
 
@@ -96,7 +88,7 @@ pub(crate) fn read_message<'a>(
     })?;
     let missing = || cursor.error(DecodeErrorKind::MissingField, "a message needs a `role`");
     let role = role.ok_or_else(missing)?;
-    blocks.unwrap_or_default().deliver(role, cursor, messages)?;
+    blocks.unwrap_or_default().deliver(role, messages);
     if let Some(last) = messages.last_mut() {
         for (key, value) in rest.iter() {
             let key = Text::new(format!("anthropic.{}", key.decode()));
@@ -148,36 +140,29 @@ fn result<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, DecodeError> {
 
 /// Reasoning is the words. Blocks that hold more than words, such as a signature, are kept as they are beside them; where
 /// there are no words the blocks are the reasoning.
-fn think<'a>(
-    message: &mut Message<'a>,
-    thoughts: &[RawJson<'a>],
-    cursor: &Cursor<'a>,
-) -> Result<(), DecodeError> {
+pub(crate) fn think(message: &mut Message<'_>, thoughts: &[RawJson<'_>]) {
     if thoughts.is_empty() {
-        return Ok(());
+        return;
     }
     let words: Vec<_> = thoughts
         .iter()
-        .filter_map(|block| Some(block.get("thinking")?.as_text()?.decode().into_owned()))
+        .filter_map(|block| {
+            let words = block.get("thinking").or_else(|| block.get("reasoning"))?;
+            Some(words.as_text()?.decode().into_owned())
+        })
         .filter(|words| !words.is_empty())
         .collect();
     let bare = thoughts.len() == 1 && thoughts[0].members().count() == 2;
-    let list = raw(*cursor.limits(), |w| {
-        w.begin_array();
-        for block in thoughts {
-            w.raw(block);
-        }
-        w.end_array();
-    })?;
     if words.is_empty() {
-        message.set_reasoning(Reasoning::Opaque(list));
-        return Ok(());
+        message.set_reasoning(Reasoning::Opaque(RawJson::list(thoughts)));
+        return;
     }
     message.set_reasoning(Reasoning::Text(Text::new(words.join("\n\n"))));
     if !bare {
-        message.extra_mut().insert(Text::new("thinking_blocks"), list);
+        message
+            .extra_mut()
+            .insert(Text::new("thinking_blocks"), RawJson::list(thoughts));
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -84,9 +84,37 @@ fn a_record_with_any_byte_damaged_does_not_panic() {
     }
 }
 
+/// The same for products that record model calls.
+fn product(source: &str, list: &str, rest: &str) -> Option<String> {
+    Some(match source {
+        "langsmith" => {
+            let outputs = r#"{"choices":[{"message":{"role":"assistant","content":"ho"}}]}"#;
+            let own = r#""id":"a","run_type":"llm","trace_id":"a""#;
+            format!(r#"{{{own},"inputs":{{"messages":{list}}},"outputs":{outputs}{rest}}}"#)
+        }
+        "langfuse" => {
+            let own = r#""id":"o","traceId":"t","type":"GENERATION","startTime":"2025""#;
+            let said = format!(r#""input":{{"messages":{list}}},"output":"ho""#);
+            format!(r#"{{"trace":{{"id":"t","projectId":"p"}},"observations":[{{{own},{said}}}]{rest}}}"#)
+        }
+        "mlflow" => {
+            let inputs = serde_json::to_string(&format!(r#"{{"messages":{list}}}"#)).expect("text");
+            let said = format!(r#""mlflow.spanInputs":{inputs},"mlflow.spanOutputs":"\"ho\"""#);
+            let span = format!(
+                r#"{{"span_id":"AAAAAAAAAAE=","attributes":{{"mlflow.spanType":"\"LLM\"",{said}}}}}"#
+            );
+            format!(r#"{{"info":{{"trace_id":"t"}},"data":{{"spans":[{span}]}}{rest}}}"#)
+        }
+        _ => return None,
+    })
+}
+
 /// A record of a source with this list of messages, or as many turns, and `rest` behind it.
 fn record(source: &str, messages: &[&str], rest: &str) -> String {
     let list = format!("[{}]", messages.join(","));
+    if let Some(record) = product(source, &list, rest) {
+        return record;
+    }
     match source {
         "tau-bench" => format!(r#"{{"traj":{list}{rest}}}"#),
         "nat" => {

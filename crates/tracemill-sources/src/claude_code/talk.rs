@@ -213,7 +213,7 @@ fn deliver(
     let mut cursor = content.cursor();
     let mut messages = Vec::new();
     let blocks = Blocks::read(&mut cursor).map_err(inside)?;
-    blocks.deliver(role, &cursor, &mut messages).map_err(inside)?;
+    blocks.deliver(role, &mut messages);
     made.extend(messages.into_iter().map(Message::into_owned));
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
 use crate::spans::calls::{
     Answer, Call, EARLIER_CALLS, NO_ANSWER, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, agent_of,
-    make_traces,
+    attributes_but, make_traces,
 };
 use crate::spans::{self, NO_SPANS, OTHER_LOGS, Span, Tree};
 
@@ -129,12 +129,15 @@ impl Source for OpenInference {
 const TERMS: Terms = Terms {
     is_agent,
     agent_name: "agent.name",
-    is_content: |key| {
-        [INPUT, OUTPUT, TOOLS]
-            .iter()
-            .any(|prefix| key.starts_with(prefix))
-    },
+    kept: "attributes",
+    keep: |span, w| attributes_but(span, is_content, w),
 };
+
+fn is_content(key: &str) -> bool {
+    [INPUT, OUTPUT, TOOLS]
+        .iter()
+        .any(|prefix| key.starts_with(prefix))
+}
 
 fn is_agent(span: &Span<'_>) -> bool {
     span.text(KIND).as_deref() == Some("AGENT")

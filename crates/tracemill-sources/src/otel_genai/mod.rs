@@ -11,7 +11,7 @@ use crate::pieces::{PieceError, Pieces};
 use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
 use crate::spans::calls::{
-    EARLIER_CALLS, NO_ANSWER, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, make_traces,
+    EARLIER_CALLS, NO_ANSWER, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, attributes_but, make_traces,
 };
 use crate::spans::{self, NO_SPANS, OTHER_LOGS, Span, Tree};
 
@@ -132,7 +132,8 @@ impl Source for OtelGenai {
 const TERMS: Terms = Terms {
     is_agent,
     agent_name: "gen_ai.agent.name",
-    is_content: |key| chat::CONTENT.contains(&key),
+    kept: "attributes",
+    keep: |span, w| attributes_but(span, |key| chat::CONTENT.contains(&key), w),
 };
 
 fn is_agent(span: &Span<'_>) -> bool {

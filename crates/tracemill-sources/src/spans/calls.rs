@@ -1,9 +1,9 @@
 //! Model calls, whatever conventions their spans follow: which of them hold whole conversations, and the traces of those.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Key, Limits, Message, Outcome, RawJson, Role, Text, Tool, Trace,
+    DecodeError, DecodeErrorKind, JsonWriter, Key, Limits, Message, Outcome, RawJson, Role, Text, Tool, Trace,
 };
 
 use super::{Span, Tree};
@@ -16,6 +16,7 @@ pub(crate) const NO_ANSWER: &str = "no-answer";
 pub(crate) const OTHER_SPANS: &str = "other-spans";
 pub(crate) const EARLIER_CALLS: &str = "earlier-calls";
 pub(crate) const REPEATED_SPANS: &str = "repeated-spans";
+pub(crate) const WRAPPERS: &str = "wrappers";
 
 /// The words of some conventions.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +25,21 @@ pub(crate) struct Terms {
     pub(crate) is_agent: fn(&Span<'_>) -> bool,
     /// The attribute with its name.
     pub(crate) agent_name: &'static str,
-    /// Whether an attribute holds what is in the conversation.
-    pub(crate) is_content: fn(&str) -> bool,
+    /// The field of the trace under which the rest of a span is kept.
+    pub(crate) kept: &'static str,
+    /// Writes the rest of a span as one object: what is not in the conversation.
+    pub(crate) keep: fn(&Span<'_>, &mut JsonWriter<'_>),
+}
+
+/// Writes the attributes of a span but those that hold what is in the conversation.
+pub(crate) fn attributes_but(span: &Span<'_>, is_content: fn(&str) -> bool, w: &mut JsonWriter<'_>) {
+    w.begin_object();
+    for (key, value) in span.attributes().iter().flat_map(RawJson::members) {
+        if !is_content(key.body()) {
+            w.text_key(&key).raw(&value);
+        }
+    }
+    w.end_object();
 }
 
 /// One model call.
@@ -78,6 +92,55 @@ pub(crate) struct Made {
     pub(crate) heads: Vec<usize>,
     /// The traces, each with its call.
     pub(crate) traces: Vec<(usize, Trace<'static>)>,
+    /// The call whose conversation is that of the whole, and has its name.
+    pub(crate) main: Option<usize>,
+}
+
+impl Made {
+    /// The traces of a call.
+    pub(crate) fn of_call(&mut self, call: usize) -> impl Iterator<Item = &mut Trace<'static>> {
+        let traces = self.traces.iter_mut().filter(move |(at, _)| *at == call);
+        traces.map(|(_, trace)| trace)
+    }
+
+    /// The call that what is said of a span is about: the conversation it belongs to, or the last one inside of it.
+    pub(crate) fn judged(&self, tree: &Tree<'_>, span: &str) -> Option<usize> {
+        let at = tree.position(span)?;
+        let is_it = |call: &Call| call.at == Some(at);
+        let inside = |call: &Call| call.at.is_some_and(|call| tree.is_inside(call, at));
+        let found = self.calls.iter().position(is_it);
+        let found = found.or_else(|| self.calls.iter().rposition(inside))?;
+        Some(self.heads[found])
+    }
+}
+
+/// Drops calls that give the answer of a call inside of them: a frame that hands on what it got. The number of those.
+pub(crate) fn drop_wrappers(tree: &Tree<'_>, calls: &mut Vec<Call>) -> u64 {
+    let by_span: BTreeMap<usize, usize> = calls
+        .iter()
+        .enumerate()
+        .filter_map(|(index, call)| Some((call.at?, index)))
+        .collect();
+    let same = |outer: &Call, inner: &Call| {
+        let said = |call: &Call| call.output.len();
+        said(outer) > 0
+            && said(outer) == said(inner)
+            && (outer.output.iter().zip(&inner.output)).all(|(outer, inner)| outer.message == inner.message)
+    };
+    let mut wrappers = BTreeSet::new();
+    for inner in calls.iter() {
+        let parent = inner.at.and_then(|at| tree.spans()[at].parent.as_deref());
+        let Some(above) = parent.and_then(|id| tree.position(id)) else {
+            continue;
+        };
+        let wraps = |span: &Span<'_>| {
+            let outer = tree.position(&span.id).and_then(|at| by_span.get(&at));
+            outer.is_some_and(|outer| calls[*outer].at != inner.at && same(&calls[*outer], inner))
+        };
+        wrappers.extend(tree.above(above, wraps));
+    }
+    calls.retain(|call| call.at.is_none_or(|at| !wrappers.contains(&at)));
+    wrappers.len() as u64
 }
 
 /// Makes the traces of all calls, counting what makes none; nothing if there is none, and the batch says why.
@@ -109,8 +172,14 @@ pub(crate) fn make_traces(
     let heads = heads(&calls);
     let earlier = heads.iter().enumerate().filter(|(at, head)| at != *head).count();
     batch.note(EARLIER_CALLS, earlier as u64);
-    let traces = make(tree, terms, &calls, &heads, limits)?;
-    Ok(Some(Made { calls, heads, traces }))
+    let main = main_call(tree, terms, &calls, &heads);
+    let traces = make(tree, terms, &calls, &heads, main, limits)?;
+    Ok(Some(Made {
+        calls,
+        heads,
+        traces,
+        main,
+    }))
 }
 
 /// The nearest agent above, or the span itself if it is one.
@@ -130,24 +199,32 @@ fn heads(calls: &[Call]) -> Vec<usize> {
     heads
 }
 
+/// The call that has the name of the whole: of those of the outermost agents the one that ended last.
+fn main_call(tree: &Tree<'_>, terms: &Terms, calls: &[Call], heads: &[usize]) -> Option<usize> {
+    let depth = |call: &Call| {
+        let parent = |agent: &usize| parent_agent(tree, *agent, terms.is_agent);
+        // A chain is no longer than there are spans, unless it is a ring.
+        std::iter::successors(call.agent, parent)
+            .take(tree.spans().len())
+            .count()
+    };
+    let last = (0..calls.len()).filter(|&at| heads[at] == at);
+    last.min_by_key(|&at| (depth(&calls[at]), std::cmp::Reverse(at)))
+}
+
 /// The traces of the calls that no other continues, each with the index of its call.
 fn make(
     tree: &Tree<'_>,
     terms: &Terms,
     calls: &[Call],
     heads: &[usize],
+    main: Option<usize>,
     limits: Limits,
 ) -> Result<Vec<(usize, Trace<'static>)>, DecodeError> {
     let mut made = Vec::new();
-    // The name of the whole goes to the conversation of the outermost agent that ended last.
-    let outermost = |call: &Call| {
-        call.agent
-            .is_none_or(|agent| parent_agent(tree, agent, terms.is_agent).is_none())
-    };
-    let last = (0..calls.len()).rfind(|&at| heads[at] == at && outermost(&calls[at]));
     for (at, call) in calls.iter().enumerate().filter(|(at, _)| heads[*at] == *at) {
         let own = call.span(tree);
-        let id = if Some(at) == last {
+        let id = if Some(at) == main {
             own.trace.clone()
         } else {
             format!("{}/{}", own.trace, own.id)
@@ -217,17 +294,7 @@ fn describe(
             })?,
         );
     }
-    let attributes = own.attributes();
-    let left = raw(limits, |w| {
-        w.begin_object();
-        for (key, value) in attributes.iter().flat_map(RawJson::members) {
-            if !(terms.is_content)(key.body()) {
-                w.text_key(&key).raw(&value);
-            }
-        }
-        w.end_object();
-    })?;
-    put("attributes", left);
+    put(terms.kept, raw(limits, |w| (terms.keep)(own, w))?);
     if let Some(resource) = own.resource() {
         put("resource", resource.into_owned());
     }

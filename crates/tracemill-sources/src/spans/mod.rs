@@ -18,7 +18,7 @@ use crate::head::Head;
 use crate::pieces::Pieces;
 use crate::source::Context;
 
-pub(crate) use span::Span;
+pub(crate) use span::{Facts, Span};
 pub(crate) use tree::Tree;
 
 /// How files of spans divide into records.
@@ -76,12 +76,20 @@ pub(crate) fn divide<'a>(
     Ok(())
 }
 
+/// An error in what a span holds, which a trace of many has to name.
+pub(crate) fn named(noun: &str, id: &str, error: &DecodeError) -> DecodeError {
+    let path = error.path();
+    let colon = if path.is_empty() { "" } else { ": " };
+    let message = format!("{noun} `{id}`: {path}{colon}{}", error.message());
+    DecodeError::new(error.kind(), 0, message)
+}
+
 fn error(kind: DecodeErrorKind, message: impl Into<String>) -> DecodeError {
     DecodeError::new(kind, 0, message)
 }
 
 /// An id in lower-case hexadecimal digits. `bytes` of it may be recorded so, with `0x` before, or in base64.
-fn id(value: &RawJson<'_>, bytes: usize) -> Option<String> {
+pub(crate) fn id(value: &RawJson<'_>, bytes: usize) -> Option<String> {
     let text = value.as_text()?;
     let text = text.decode();
     let hex = text.strip_prefix("0x").unwrap_or(&text);

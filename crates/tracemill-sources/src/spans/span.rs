@@ -66,6 +66,7 @@ pub(super) fn divide(span: &RawJson<'_>, pieces: &mut Pieces<'_>) -> Result<(), 
 #[derive(Clone, Debug)]
 pub(crate) struct Span<'a> {
     raw: RawJson<'a>,
+    body: Body,
     pub(crate) trace: String,
     /// Empty for an event that says of no span.
     pub(crate) id: String,
@@ -78,7 +79,42 @@ pub(crate) struct Span<'a> {
     moment: String,
 }
 
+/// Where the attributes of a span are.
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    /// In a piece of the common shape.
+    Piece,
+    /// The whole is one object of them.
+    Whole,
+}
+
+/// What a record that is no piece of the common shape says of its span.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) trace: String,
+    pub(crate) id: String,
+    pub(crate) parent: Option<String>,
+    pub(crate) failed: bool,
+    /// When it began, as text that sorts.
+    pub(crate) moment: String,
+}
+
 impl<'a> Span<'a> {
+    /// A span whose attributes are the members of an object.
+    pub(crate) fn of(raw: RawJson<'a>, facts: Facts) -> Self {
+        Span {
+            raw,
+            body: Body::Whole,
+            trace: facts.trace,
+            id: facts.id,
+            parent: facts.parent,
+            event: None,
+            failed: facts.failed,
+            start: facts.moment.parse().ok(),
+            moment: facts.moment,
+        }
+    }
+
     pub(crate) fn read(piece: &'a str) -> Result<Self, DecodeError> {
         let mut cursor = tracemill_model::json::Cursor::with_limits(
             piece,
@@ -100,6 +136,7 @@ impl<'a> Span<'a> {
             failed: raw.get("failed").is_some(),
             start: moment.parse().ok(),
             moment,
+            body: Body::Piece,
             raw,
         })
     }
@@ -111,12 +148,15 @@ impl<'a> Span<'a> {
 
     /// The attributes, as an object.
     pub(crate) fn attributes(&self) -> Option<RawJson<'_>> {
-        self.raw.get("attributes")
+        match self.body {
+            Body::Piece => self.raw.get("attributes"),
+            Body::Whole => Some(self.raw.borrowed()),
+        }
     }
 
     /// An attribute.
     pub(crate) fn attribute(&self, key: &str) -> Option<RawJson<'static>> {
-        let attributes = self.raw.get("attributes")?;
+        let attributes = self.attributes()?;
         attributes
             .get(key)
             .map(RawJson::into_owned)
@@ -146,6 +186,9 @@ impl<'a> Span<'a> {
 
     /// What the process said of itself.
     pub(crate) fn resource(&self) -> Option<RawJson<'_>> {
-        self.raw.get("resource")
+        match self.body {
+            Body::Piece => self.raw.get("resource"),
+            Body::Whole => None,
+        }
     }
 }

@@ -23,7 +23,12 @@ impl<'a> Tree<'a> {
             Span::read(piece).map_err(|error: DecodeError| PieceError::new(index, error))
         };
         let all: Vec<Span<'a>> = pieces.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-        let (logs, mut spans): (Vec<_>, Vec<_>) = all.into_iter().partition(|span| span.event.is_some());
+        let (logs, spans): (Vec<_>, Vec<_>) = all.into_iter().partition(|span| span.event.is_some());
+        Ok(Tree::of(spans, logs))
+    }
+
+    /// The tree of these spans.
+    pub(crate) fn of(mut spans: Vec<Span<'a>>, logs: Vec<Span<'a>>) -> Self {
         // A span that is exported twice is one; the sort keeps the order of those that began together.
         let before = spans.len();
         let mut seen = std::collections::BTreeSet::new();
@@ -35,12 +40,12 @@ impl<'a> Tree<'a> {
             .enumerate()
             .map(|(at, span)| (span.id.clone(), at))
             .collect();
-        Ok(Tree {
+        Tree {
             spans,
             logs,
             index,
             repeated,
-        })
+        }
     }
 
     pub(crate) fn spans(&self) -> &[Span<'a>] {
@@ -55,6 +60,16 @@ impl<'a> Tree<'a> {
     /// The position of the span with this id.
     pub(crate) fn position(&self, id: &str) -> Option<usize> {
         self.index.get(id).copied()
+    }
+
+    /// Whether a span is inside of another one.
+    pub(crate) fn is_inside(&self, inner: usize, outer: usize) -> bool {
+        let above = self.spans[inner]
+            .parent
+            .as_deref()
+            .and_then(|id| self.position(id));
+        let id = &self.spans[outer].id;
+        inner != outer && above.is_some_and(|above| self.above(above, |span| span.id == *id).is_some())
     }
 
     /// The nearest span above for which `wanted` holds, or the one itself.

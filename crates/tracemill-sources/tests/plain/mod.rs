@@ -1,12 +1,13 @@
 //! Records read a second time, with a few lines of plain JSON code for each dialect.
 
 mod agents;
+mod products;
 pub(crate) mod sessions;
 
 use serde_json::Value;
 
 /// What a message says: who, what, and the calls with their arguments.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Turn {
     pub(crate) role: String,
     pub(crate) text: String,
@@ -16,10 +17,13 @@ pub(crate) struct Turn {
 type Turns = Vec<Turn>;
 
 /// The sources that are read here.
-pub(crate) const SOURCES: [&str; 25] = [
+pub(crate) const SOURCES: [&str; 28] = [
     "tracemill",
     "openai-chat",
     "openai-responses",
+    "langsmith",
+    "langfuse",
+    "mlflow",
     "tau-bench",
     "tau2-bench",
     "swe-agent",
@@ -50,6 +54,9 @@ pub(crate) fn conversations(source: &str, record: &Value, whole: &Value) -> Opti
     match source {
         "openai-chat" => openai_chat(record),
         "openai-responses" => Some(agents::responses(record)),
+        "langsmith" => products::langsmith(record),
+        "langfuse" => products::langfuse(record),
+        "mlflow" => products::mlflow(record),
         "tau-bench" => one(messages(&record["traj"])),
         "tau2-bench" => one(tau2(record, whole)),
         "swe-agent" | "who-and-when" => one(messages(&record["history"])),

@@ -1,6 +1,7 @@
 //! The page of `inspect --html`: it needs nothing else, data cannot break out of it, and a browser shows it.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -76,7 +77,7 @@ fn the_page_refers_to_nothing_outside() {
 fn a_trace_cannot_end_the_script() {
     let folder = TempDir::new().unwrap();
     let input = folder.path().join("runs.jsonl");
-    let content = r#"</script><script>document.title='broken'</script><!--<b id='markup'>bold</b>"#;
+    let content = r"</script><script>document.title='broken'</script><!--<b id='markup'>bold</b>";
     let line = format!(
         r#"{{"id":"a","messages":[{{"role":"user","content":"{content}"}},{{"role":"assistant","content":"No."}}]}}"#
     );
@@ -114,7 +115,11 @@ fn a_browser_shows_charts_and_rows() {
 /// The elements that a browser has after the script ran; none, with a notice, where there is no browser.
 fn dom(page: &Path) -> Option<String> {
     let Some(browser) = browser() else {
-        eprintln!("notice: no browser on PATH, the page was not opened");
+        // Not `eprintln!`, which a passing test keeps to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "notice: no browser on PATH, the page was not opened"
+        );
         return None;
     };
     let profile = TempDir::new().unwrap();

@@ -1,0 +1,160 @@
+//! The page of `inspect --html`: it needs nothing else, data cannot break out of it, and a browser shows it.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+const SAMPLE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../docs/samples/tau-bench-airline.json"
+);
+
+/// Writes the page of a file, and returns its path and its text.
+fn page(folder: &TempDir, input: &Path) -> (PathBuf, String) {
+    let path = folder.path().join("page.html");
+    let output = Command::new(env!("CARGO_BIN_EXE_tracemill"))
+        .arg("inspect")
+        .arg(input)
+        .arg("--html")
+        .arg(&path)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = fs::read_to_string(&path).unwrap();
+    (path, text)
+}
+
+/// What stands before the data and after it.
+fn around(page: &str) -> (&str, &str) {
+    let (before, rest) = page.split_once(r#"id="data">"#).expect("the data has its place");
+    let (_, after) = rest.split_once("</script>").expect("the data ends");
+    (before, after)
+}
+
+#[test]
+fn the_page_refers_to_nothing_outside() {
+    let folder = TempDir::new().unwrap();
+    let (_, text) = page(&folder, Path::new(SAMPLE));
+    let (before, after) = around(&text);
+    for part in [before, after] {
+        for reference in [
+            "src=",
+            "href=",
+            "url(",
+            "@import",
+            "fetch(",
+            "import(",
+            "XMLHttpRequest",
+            "WebSocket",
+        ] {
+            assert!(!part.contains(reference), "the page has `{reference}`");
+        }
+        // The name space of SVG is a name; nothing is fetched from it.
+        let part = part.replace("http://www.w3.org/2000/svg", "");
+        assert!(
+            !part.contains("http://") && !part.contains("https://"),
+            "the page has an address"
+        );
+        for writer in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"] {
+            assert!(
+                !part.contains(writer),
+                "data may become markup through `{writer}`"
+            );
+        }
+    }
+    assert!(!text.contains("{{data}}"));
+}
+
+#[test]
+fn a_trace_cannot_end_the_script() {
+    let folder = TempDir::new().unwrap();
+    let input = folder.path().join("runs.jsonl");
+    let content = r"</script><script>document.title='broken'</script><!--<b id='markup'>bold</b>";
+    let line = format!(
+        r#"{{"id":"a","messages":[{{"role":"user","content":"{content}"}},{{"role":"assistant","content":"No."}}]}}"#
+    );
+    fs::write(&input, line + "\n").unwrap();
+    let (path, text) = page(&folder, &input);
+    let (_, empty) = around(include_str!("../src/inspect/page.html"));
+    assert_eq!(
+        around(&text).1,
+        empty,
+        "the script of the data ends where the template ends it"
+    );
+    if let Some(dom) = dom(&path) {
+        assert!(!dom.contains("<title>broken"), "a script of the data ran");
+        assert!(!dom.contains("<b id="), "markup of the data became an element");
+        assert_eq!(dom.matches("class=\"trace\"").count(), 1);
+    }
+}
+
+#[test]
+fn a_browser_shows_charts_and_rows() {
+    let folder = TempDir::new().unwrap();
+    let (path, _) = page(&folder, Path::new(SAMPLE));
+    let Some(dom) = dom(&path) else { return };
+    let charts = dom.matches("<svg").count();
+    // The reward, margins, three lengths, roles, calls.
+    assert!(charts >= 7, "{charts} charts");
+    assert!(dom.matches("<rect").count() >= 20, "bars are missing");
+    assert_eq!(dom.matches("class=\"trace\"").count(), 20, "a row for each trace");
+    assert!(
+        !dom.contains("class=\"failure\""),
+        "the script reported a failure"
+    );
+}
+
+/// The elements that a browser has after the script ran; none, with a notice, where there is no browser.
+fn dom(page: &Path) -> Option<String> {
+    let Some(browser) = browser() else {
+        // Not `eprintln!`, which a passing test keeps to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "notice: no browser on PATH, the page was not opened"
+        );
+        return None;
+    };
+    let profile = TempDir::new().unwrap();
+    let output = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--virtual-time-budget=3000",
+        ])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", page.display()))
+        .stdin(Stdio::null())
+        .output()
+        .expect("the browser starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let dom = String::from_utf8_lossy(&output.stdout).into_owned();
+    // The template and the data stand in the elements too: they must not count.
+    let (before, rest) = dom.split_once(r#"id="data">"#).expect("the data is in the page");
+    let (_, after) = rest.split_once("</script>").expect("the data ends");
+    let after = after
+        .split_once("<script")
+        .map_or(after, |(elements, _)| elements);
+    Some(format!("{before}{after}"))
+}
+
+fn browser() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    ["chromium", "chromium-browser", "google-chrome"]
+        .iter()
+        .flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)))
+        .find(|file| file.is_file())
+}

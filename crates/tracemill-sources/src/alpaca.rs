@@ -96,25 +96,10 @@ impl Source for Alpaca {
         conversation.push(said(Role::Assistant, output))?;
         *trace.messages_mut() = conversation.messages;
         trace.set_tools(walk::tools(row.get("tools")).map_err(|error| error.in_key("tools"))?);
-        identify(&row, &mut trace, &mut taken);
+        walk::identify(&row, &mut trace, &mut taken);
         walk::keep_rest(&mut trace, &row, INFO.name, &taken);
         batch.push(trace);
         Ok(())
-    }
-}
-
-/// What a record says of itself in the words of a trace.
-fn identify(row: &RawJson<'_>, trace: &mut Trace<'_>, taken: &mut Vec<&str>) {
-    let id = row
-        .get("id")
-        .filter(|id| matches!(id.kind(), Kind::String | Kind::Number));
-    if let Some(id) = id {
-        trace.set_id(tracemill_model::Key::new(id.into_owned()));
-        taken.push("id");
-    }
-    if let Some(model) = walk::text(row, "/model") {
-        trace.set_model(model);
-        taken.push("model");
     }
 }
 

@@ -4,8 +4,8 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, Fields, Message, Part, RawJson, Reasoning, Role, Text,
-    ToolCall,
+    Arguments, Content, DecodeError, DecodeErrorKind, Fields, Media, MediaKind, MediaSource, Message, Part,
+    RawJson, Reasoning, Role, Text, ToolCall,
 };
 
 /// The content of one message, sorted.
@@ -44,7 +44,7 @@ impl<'a> Blocks<'a> {
             Some("tool_use") => self.calls.push(call(cursor)?),
             Some("tool_result") => self.results.push(result(cursor)?),
             Some("thinking" | "redacted_thinking") => self.thoughts.push(cursor.raw()?),
-            _ => parts.push(Part::read(cursor)?),
+            _ => parts.push(part(cursor)?),
         }
         Ok(())
     }
@@ -74,6 +74,21 @@ pub(crate) fn read_message<'a>(
     cursor: &mut Cursor<'a>,
     messages: &mut Vec<Message<'a>>,
 ) -> Result<(), DecodeError> {
+    let rest = read_said(cursor, messages)?;
+    if let Some(last) = messages.last_mut() {
+        for (key, value) in rest.iter() {
+            let key = Text::new(format!("anthropic.{}", key.decode()));
+            last.extra_mut().insert(key, value.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Reads the role and the content of one message; gives the fields beside them.
+pub(crate) fn read_said<'a>(
+    cursor: &mut Cursor<'a>,
+    messages: &mut Vec<Message<'a>>,
+) -> Result<Fields<'a>, DecodeError> {
     let (mut role, mut blocks, mut rest) = (None, None, Fields::new());
     cursor.object(|cursor, key| {
         match key.body() {
@@ -89,13 +104,66 @@ pub(crate) fn read_message<'a>(
     let missing = || cursor.error(DecodeErrorKind::MissingField, "a message needs a `role`");
     let role = role.ok_or_else(missing)?;
     blocks.unwrap_or_default().deliver(role, messages);
-    if let Some(last) = messages.last_mut() {
-        for (key, value) in rest.iter() {
-            let key = Text::new(format!("anthropic.{}", key.decode()));
-            last.extra_mut().insert(key, value.clone());
+    Ok(rest)
+}
+
+/// Reads a block that says something: text, an image or a document; any other is kept as it came.
+fn part<'a>(cursor: &mut Cursor<'a>) -> Result<Part<'a>, DecodeError> {
+    let kind = match cursor.peek()? {
+        Kind::Object => cursor.type_ahead(),
+        _ => None,
+    };
+    let kind = match kind.as_ref().map(RawJson::as_str) {
+        Some("\"image\"") => MediaKind::Image,
+        Some("\"document\"") => MediaKind::File,
+        _ => return Part::read(cursor),
+    };
+    let block = cursor.raw()?;
+    match media(kind, &block) {
+        Some(media) => Ok(Part::Media(media)),
+        None => Ok(Part::read(&mut block.cursor())?.into_owned()),
+    }
+}
+
+/// A block whose bytes stand under `source`; none if there is more to say of them than a medium can.
+fn media(kind: MediaKind, block: &RawJson<'_>) -> Option<Media<'static>> {
+    const PDF: &str = "application/pdf";
+    let source = block.get("source")?;
+    let text = |key| source.get(key)?.as_text().map(Text::into_owned);
+    let (key, made) = match text("type")?.body() {
+        "base64" => ("data", MediaSource::Data(text("data")?)),
+        "url" => ("url", MediaSource::Url(text("url")?)),
+        "file" => ("file_id", MediaSource::Id(text("file_id")?)),
+        _ => return None,
+    };
+    let is_known = |name: &str| name == "type" || name == "media_type" || name == key;
+    if !source.members().all(|(name, _)| is_known(name.body())) {
+        return None;
+    }
+    // The API takes documents by address if they are PDF, and has no place to say so.
+    let by_address = (kind == MediaKind::File && key == "url").then(|| Text::new(PDF));
+    let mut media = Media::new(kind, made).with_media_type(text("media_type").or(by_address));
+    for (name, value) in block.members() {
+        match name.body() {
+            "type" | "source" => {}
+            "url" | "data" | "id" | "media_type" | "name" | "file" => return None,
+            _ => media.extra_mut().insert(name.into_owned(), value.into_owned()),
         }
     }
-    Ok(())
+    Some(media)
+}
+
+/// Reads what a tool gave back.
+fn given<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, DecodeError> {
+    if cursor.peek()? != Kind::Array {
+        return Content::read(cursor);
+    }
+    let mut parts = Vec::new();
+    cursor.array(|cursor, _| {
+        parts.push(part(cursor)?);
+        Ok(())
+    })?;
+    Ok(Content::Parts(parts))
 }
 
 fn call<'a>(cursor: &mut Cursor<'a>) -> Result<ToolCall<'a>, DecodeError> {
@@ -128,7 +196,7 @@ fn result<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, DecodeError> {
         match key.body() {
             "type" => cursor.skip()?,
             "tool_use_id" => drop(message.set_tool_call_id(cursor.optional_text()?)),
-            "content" => drop(message.set_content(Content::read(cursor)?)),
+            "content" => drop(message.set_content(given(cursor)?)),
             "is_error" if cursor.null()? => {}
             "is_error" => drop(message.set_is_error(cursor.boolean()?)),
             _ => message.extra_mut().read(cursor, key)?,

@@ -73,6 +73,15 @@ pub(crate) fn decode<D: Dialect>(
     let mut cursor = tracemill_model::json::Cursor::with_limits(record, limits);
     let record = cursor.raw()?;
     cursor.finish()?;
+    read::<D>(&record, limits, batch)
+}
+
+/// Reads one record that was checked already.
+pub(crate) fn read<D: Dialect>(
+    record: &RawJson<'_>,
+    limits: Limits,
+    batch: &mut Batch<'_>,
+) -> Result<(), DecodeError> {
     let missing = || DecodeError::new(DecodeErrorKind::MissingField, 0, "a record needs a `request`");
     let request = record.get("request").ok_or_else(missing)?;
     let status = record.get("status").and_then(|status| status.as_f64());
@@ -83,14 +92,14 @@ pub(crate) fn decode<D: Dialect>(
         return Ok(());
     };
     let prompt = D::prompt(&request).map_err(|error| error.in_key("request"))?;
-    check_count(&prompt, limits)?;
+    check_count(&prompt, limits).map_err(|error| error.in_key("request"))?;
     let answers = D::answers(&response).map_err(|error| error.in_key("response"))?;
     if answers.is_empty() {
         batch.skip(ERROR_BODY);
         return Ok(());
     }
     let is_whole = prompt.before.is_none();
-    let base = base::<D>(&record, &request, &response, prompt, limits)?;
+    let base = base::<D>(record, &request, &response, prompt, limits)?;
     deliver(&base, answers, batch);
     if !is_whole {
         batch.note(NOT_WHOLE, 1);
@@ -106,13 +115,14 @@ pub(crate) fn decode<D: Dialect>(
     Ok(())
 }
 
-fn check_count(prompt: &Prompt, limits: Limits) -> Result<(), DecodeError> {
+/// Refuses a prompt of more messages than are read.
+pub(crate) fn check_count(prompt: &Prompt, limits: Limits) -> Result<(), DecodeError> {
     let (count, most) = (prompt.messages.len(), limits.messages());
     if count <= most {
         return Ok(());
     }
     let message = format!("the prompt has {count} messages, and at most {most} are read");
-    Err(DecodeError::new(DecodeErrorKind::OverLimit, 0, message).in_key("request"))
+    Err(DecodeError::new(DecodeErrorKind::OverLimit, 0, message))
 }
 
 /// Everything that the traces of one record share.

@@ -30,6 +30,15 @@ impl Contents {
             return Err(wrong("a list of contents", list));
         }
         for (index, content) in list.elements().enumerate() {
+            // The SDK for Python takes what a user says for a content.
+            if let Some(words) = content.as_text() {
+                self.messages
+                    .push(crate::parts::said(Role::User, words.into_owned()));
+                continue;
+            }
+            if content.kind() != Kind::Object {
+                return Err(wrong("a content", &content).in_index(index));
+            }
             let role = text(&content, "role");
             let role = match role.as_ref().map_or("user", Text::body) {
                 "model" => Role::Assistant,

@@ -74,6 +74,7 @@ mod alpaca_eval;
 mod anthropic;
 mod arena_hard;
 mod atif;
+mod bedrock_converse;
 mod bfcl;
 mod blocks;
 mod candidates;

@@ -285,8 +285,42 @@ pub(crate) fn refuse_messages(trace: &Trace<'_>, place: &str) -> Result<(), Deco
     if trace.messages().is_empty() {
         return Ok(());
     }
+    Err(second_conversation(place))
+}
+
+/// The error for a record that has its conversation elsewhere, and one in `messages` too.
+pub(crate) fn second_conversation(place: &str) -> DecodeError {
     let message = format!("the record has its conversation in {place}, not in `messages` too");
-    Err(DecodeError::new(DecodeErrorKind::WrongValue, 0, message).in_key("messages"))
+    DecodeError::new(DecodeErrorKind::WrongValue, 0, message).in_key("messages")
+}
+
+/// Whether what stands under `system`, beside the messages, goes before them: text, or blocks of text, unless it is empty
+/// or the messages have instructions of their own.
+pub(crate) fn instructs(messages: &[Message<'_>], system: &RawJson<'_>) -> bool {
+    let first = messages.first();
+    if first.is_some_and(|first| matches!(first.role(), Role::System | Role::Developer)) {
+        return false;
+    }
+    let is_text = |value: Option<RawJson<'_>>| value.is_some_and(|value| value.kind() == Kind::String);
+    match system.kind() {
+        Kind::String => system.as_str() != "\"\"",
+        Kind::Array => {
+            let mut blocks = system.elements().peekable();
+            blocks.peek().is_some() && blocks.all(|block| is_text(block.get("text")))
+        }
+        _ => false,
+    }
+}
+
+/// The system message of what [`instructs`].
+pub(crate) fn instruction(system: RawJson<'_>) -> Result<Message<'_>, DecodeError> {
+    let content = match system.into_text() {
+        Ok(text) => Content::Text(text),
+        Err(blocks) => Content::read(&mut blocks.cursor())?.into_owned(),
+    };
+    let mut message = Message::new(Role::System);
+    message.set_content(content);
+    Ok(message)
 }
 
 #[cfg(test)]

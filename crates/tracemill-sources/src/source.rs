@@ -303,6 +303,15 @@ pub struct Batch<'a> {
     pieces: Vec<(usize, usize)>,
     skipped: Option<&'static str>,
     notes: Vec<(&'static str, u64)>,
+    step: Step,
+}
+
+/// What a record is in a file whose records may repeat the conversation so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Step {
+    #[default]
+    OfALog,
+    Alone,
 }
 
 impl<'a> Batch<'a> {
@@ -317,6 +326,18 @@ impl<'a> Batch<'a> {
         self.pieces.clear();
         self.skipped = None;
         self.notes.clear();
+        self.step = Step::OfALog;
+    }
+
+    /// Says that the record is no step of a log: that another one begins with its conversation does not make it
+    /// superfluous. Examples to train on are such records.
+    pub fn stand_alone(&mut self) {
+        self.step = Step::Alone;
+    }
+
+    /// Whether the record is no step of a log.
+    pub fn stands_alone(&self) -> bool {
+        self.step == Step::Alone
     }
 
     /// Adds a trace.

@@ -119,6 +119,21 @@ pub(crate) fn tools(list: Option<RawJson<'_>>) -> Result<Option<Vec<Tool<'static
     Ok(Some(tools.into_iter().map(Tool::into_owned).collect()))
 }
 
+/// What a record says of itself in the words of a trace.
+pub(crate) fn identify(row: &RawJson<'_>, trace: &mut Trace<'_>, taken: &mut Vec<&str>) {
+    let id = row
+        .get("id")
+        .filter(|id| matches!(id.kind(), Kind::String | Kind::Number));
+    if let Some(id) = id {
+        trace.set_id(Key::new(id.into_owned()));
+        taken.push("id");
+    }
+    if let Some(model) = text(row, "/model") {
+        trace.set_model(model);
+        taken.push("model");
+    }
+}
+
 /// The fields that a trace has itself.
 const OF_TRACES: [&str; 9] = [
     "id", "group", "trial", "messages", "tools", "scores", "score", "outcome", "model",

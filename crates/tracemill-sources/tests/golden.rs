@@ -43,6 +43,7 @@ fn read(case: &Case) -> Outcome {
             let _ = writeln!(account, "  noted: {code}: {count}");
         }
         chains.add(match batch.traces() {
+            _ if batch.stands_alone() => None,
             [] => None,
             [trace] => Some(ChainKeys::of(trace)),
             [first, ..] => Some(ChainKeys::of_several(first)),

@@ -463,6 +463,7 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
         .decode(&planned.context, record.text().ok()?, &mut batch)
         .ok()?;
     match batch.traces() {
+        _ if batch.stands_alone() => None,
         [] => None,
         [only] => Some(ChainKeys::of(only)),
         [first, ..] => Some(ChainKeys::of_several(first)),

@@ -3,6 +3,7 @@
 mod agents;
 mod products;
 pub(crate) mod sessions;
+mod tuning;
 
 use serde_json::Value;
 
@@ -17,10 +18,13 @@ pub(crate) struct Turn {
 type Turns = Vec<Turn>;
 
 /// The sources that are read here.
-pub(crate) const SOURCES: [&str; 28] = [
+pub(crate) const SOURCES: [&str; 31] = [
     "tracemill",
     "openai-chat",
     "openai-responses",
+    "anthropic",
+    "gemini",
+    "bedrock-converse",
     "langsmith",
     "langfuse",
     "mlflow",
@@ -73,7 +77,11 @@ pub(crate) fn conversations(source: &str, record: &Value, whole: &Value) -> Opti
         "bfcl" if record["question"].is_null() => Some(Vec::new()),
         "bfcl" => one(list(&record["question"]).iter().flat_map(messages).collect()),
         "arena-hard" if record["messages"].is_null() => one(vec![turn("user", &record["prompt"])]),
-        "tracemill" | "arena-hard" => one(messages(&record["messages"])),
+        "anthropic" => tuning::anthropic(record),
+        "gemini" => tuning::gemini(record),
+        "bedrock-converse" => Some(tuning::converse(record)),
+        "tracemill" => one(tuning::instructed(record, messages(&record["messages"]))),
+        "arena-hard" => one(messages(&record["messages"])),
         "mt-bench" if record["turns"].is_null() => Some(Vec::new()),
         "mt-bench" => one(list(&record["turns"])
             .iter()

@@ -1,4 +1,6 @@
-//! `gemini`: logs of requests and responses of the Gemini API.
+//! `gemini`: logs of requests and responses of the Gemini API, and lines that its models are tuned with.
+
+mod tuning;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{DecodeError, Elements, Framing, RawJson, Role, Text};
@@ -7,12 +9,14 @@ use crate::detect::Evidence;
 use crate::exchange::{self, Answer, Dialect, Prompt, SKIPS, text};
 use crate::gemini_contents::{self as contents, Contents, either};
 use crate::head::Head;
+use crate::parts::said;
 use crate::registry::{JSON, SourceInfo};
 use crate::source::{Batch, Context, Source};
+use crate::walk;
 
 pub(crate) const INFO: SourceInfo = SourceInfo {
     name: "gemini",
-    summary: "logs of requests and responses of the Gemini API (`generateContent`)",
+    summary: "logs of the Gemini API (`generateContent`), and tuning lines for its models: `contents`, or `text_input` and `output`",
     suffixes: JSON,
     reads: "`{request, response}`, one a record, the response whole, keys in camelCase or snake_case. \
             `systemInstruction` is the first message; one trace per candidate, in a group by the request's contents and \
@@ -20,7 +24,10 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             and results those of the calls of their name, in order. `{\"output\": …}` and `{\"error\": …}` are the text of \
             a result, other objects stay. Thoughts are the reasoning. Types of schemas become lower case. `STOP` is \
             `completed`, `MAX_TOKENS` is `truncated`, what was blocked is `errored`. The rest of request and response \
-            stays under `request` and `response`; tools that the provider runs itself are kept under `hosted_tools`.",
+            stays under `request` and `response`; tools that the provider runs itself are kept under `hosted_tools`. \
+            Also read are lines that models are tuned with: a request alone (`contents` and what goes with it), one trace in no group; \
+            one with `completions`, a trace for each, in a group of their own, with the score `preference`; and `text_input` with \
+            `output`. Other keys of theirs are kept.",
     skips: SKIPS,
     notes: &[],
     options: &[],
@@ -45,7 +52,9 @@ impl Source for Gemini {
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {
-        let asked = head.kind("/request/contents") == Some(Kind::Array);
+        if head.kind("/request/contents") != Some(Kind::Array) {
+            return tuning::evidence(head);
+        }
         let answered = [
             "/response/candidates",
             "/response/promptFeedback",
@@ -53,7 +62,7 @@ impl Source for Gemini {
         ]
         .into_iter()
         .find(|pointer| head.has(pointer))?;
-        asked.then(|| Evidence::keys(&["/request/contents", answered]))
+        Some(Evidence::keys(&["/request/contents", answered]))
     }
 
     fn decode<'a>(
@@ -62,7 +71,14 @@ impl Source for Gemini {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        exchange::decode::<Gemini>(record, context.limits(), batch)
+        let record = walk::object(context, record)?;
+        if ["request", "response"]
+            .iter()
+            .all(|key| record.get(key).is_none())
+        {
+            return tuning::decode(&record, context, batch);
+        }
+        exchange::read::<Gemini>(&record, context.limits(), batch)
     }
 
     fn repeats_history(&self) -> bool {
@@ -78,7 +94,10 @@ impl Dialect for Gemini {
     fn prompt(request: &RawJson<'_>) -> Result<Prompt, DecodeError> {
         let mut read = Contents::default();
         if let Some(system) = either(request, "systemInstruction", "system_instruction") {
-            read.content(Role::System, &system)?;
+            match system.as_text() {
+                Some(words) => read.messages.push(said(Role::System, words.into_owned())),
+                None => read.content(Role::System, &system)?,
+            }
         }
         let list = request.get("contents").unwrap_or_else(|| RawJson::from(false));
         read.list(&list).map_err(|error| error.in_key("contents"))?;

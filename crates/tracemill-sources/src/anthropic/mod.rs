@@ -1,4 +1,6 @@
-//! `anthropic`: logs of requests and responses of the Messages API of Anthropic.
+//! `anthropic`: logs of requests and responses of the Messages API of Anthropic, and tuning lines in its words.
+
+mod tuning;
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
@@ -9,14 +11,17 @@ use tracemill_model::{
 use crate::blocks::{self, Blocks};
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::parts::{keep, prompt_group, refuse_messages};
+use crate::parts::{insert, keep, prompt_group, second_conversation};
 use crate::record::Once;
 use crate::registry::{JSON, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
 
+use tuning::Line;
+pub(crate) use tuning::evidence;
+
 pub(crate) const INFO: SourceInfo = SourceInfo {
     name: "anthropic",
-    summary: "logs of requests and responses of the Messages API of Anthropic",
+    summary: "logs of the Messages API of Anthropic, and tuning lines in its words: `system`, `messages` of blocks, `tools`",
     suffixes: JSON,
     reads: "`{request, response}`, one a record; one trace each, grouped by a hash of the request's messages and tools. \
             A tool's type `custom` \
@@ -25,7 +30,10 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             `redacted_thinking` is opaque reasoning. Blocks of other types stay parts as they are. Where calls stand between texts, the texts \
             come first. Other fields of a message are kept with `anthropic.` before their names. The `stop_reason`s \
             `end_turn`, `tool_use` and `stop_sequence` are `completed`, `max_tokens` is `truncated`. The rest of the \
-            request and of the response stays in the fields `request` and `response`.",
+            request and of the response stays in the fields `request` and `response`. Also read are lines that models are \
+            tuned with, `{system, messages, tools}`, on Bedrock and elsewhere: text or blocks, one trace each, in no group. There, \
+            fields of a message that the OpenAI API has (`tool_calls`, `weight`) are read as that, and others kept; an \
+            empty `system`, or one beside a system message, is kept too.",
     skips: &[
         Skip::new(
             ERROR_BODY,
@@ -60,7 +68,7 @@ impl Source for Anthropic {
 
     fn detect(&self, head: &Head) -> Option<Evidence> {
         if head.kind("/request/messages") != Some(Kind::Array) {
-            return None;
+            return evidence(head);
         }
         let kind = head.text("/response/type")?;
         let known = kind == "message" || kind == "error";
@@ -85,14 +93,18 @@ impl Source for Anthropic {
 }
 
 /// The keys of a record that may stand there once.
-const KEYS: [&str; 9] = [
-    "request", "response", "id", "scores", "metadata", "group", "trial", "outcome", "score",
+const KEYS: [&str; 12] = [
+    "request", "response", "system", "messages", "tools", "id", "scores", "metadata", "group", "trial",
+    "outcome", "score",
 ];
 
 /// One record, taken apart.
 #[derive(Debug, Default)]
 struct Log<'a> {
     own: Trace<'a>,
+    /// What is not in a request: all of it where the record is no log.
+    line: Line<'a>,
+    has_exchange: bool,
     system: Option<Content<'a>>,
     messages: Option<Vec<Message<'a>>>,
     tools: Option<Vec<Tool<'a>>>,
@@ -111,10 +123,16 @@ impl<'a> Log<'a> {
                 "request" => cursor.object(|cursor, key| log.read_request(cursor, key)),
                 "response" if cursor.null()? => Ok(()),
                 "response" => log.read_response(cursor),
+                key @ ("system" | "messages" | "tools") if cursor.peek()? != Kind::Null => {
+                    log.line.read(cursor, key)
+                }
                 _ => log.own.read_field(cursor, key),
             }
         })?;
-        refuse_messages(&log.own, "`request`")?;
+        log.has_exchange = once.has_seen("request") || once.has_seen("response");
+        if log.has_exchange && log.line.messages.is_some() {
+            return Err(second_conversation("`request`"));
+        }
         Ok(log)
     }
 
@@ -163,6 +181,11 @@ impl<'a> Log<'a> {
     }
 
     fn deliver(mut self, limits: Limits, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
+        if !self.has_exchange {
+            batch.stand_alone();
+            batch.push(self.line.into_trace(self.own)?);
+            return Ok(());
+        }
         let status = self.own.extra().get("status").and_then(RawJson::as_f64);
         let is_error = |kind: &RawJson<'_>| kind.as_str() == "\"error\"";
         if self.response.get("type").is_some_and(is_error) || status.is_some_and(|status| status >= 400.0) {
@@ -207,7 +230,10 @@ impl<'a> Log<'a> {
         trace.set_model(model);
         let outcome = self.response.get("stop_reason").and_then(outcome);
         trace.set_outcome(trace.outcome().or(outcome));
-        trace.set_tools(self.tools);
+        trace.set_tools(self.tools.or(self.line.tools));
+        if let Some(system) = self.line.system {
+            insert(&mut trace, "system", system);
+        }
         messages.extend(self.answer);
         *trace.messages_mut() = messages;
         keep(&mut trace, "request", &self.request, limits)?;

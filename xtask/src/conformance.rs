@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 /// Groups that install in seconds: continuous integration runs them.
 const LIGHT: &[&str] = &["light", "legacy"];
 /// Groups that take long: continuous integration only compares the digests of the files with those that were judged.
-const HEAVY: &[&str] = &["frames", "trl"];
+const HEAVY: &[&str] = &["frames", "trl", "llamafactory"];
 
 pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result {
     let heavy = args.flag("--heavy");

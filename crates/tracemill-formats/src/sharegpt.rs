@@ -23,7 +23,9 @@ mod blocks;
 use std::ops::Range;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{CallRef, Example, JsonString, JsonWriter, Message, RawJson, Role, Shape, Trace};
+use tracemill_model::{
+    CallRef, Example, JsonString, JsonWriter, Message, RawJson, Reasoning, Role, Shape, Trace,
+};
 
 use self::blocks::Blocks;
 use crate::capability::{Capability, Feature, Holds};
@@ -35,6 +37,7 @@ use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{Extension, Format, Rule};
 use crate::shared::account::Carried;
 use crate::shared::reasoning::Placement;
+use crate::shared::rendered::find_mark;
 use crate::shared::thread::Thread;
 use crate::shared::trained::Trained;
 use crate::shared::{self, account, arguments, dataset_info, metadata, text, tools};
@@ -95,7 +98,9 @@ pub(crate) const FORMAT: Format = Format {
         ARGUMENTS,
         TOOLS,
         blocks::BLOCKS,
+        blocks::ROLES,
         blocks::LOSS_WEIGHT,
+        blocks::MEDIA,
     ],
     file_rules: &[],
     check,
@@ -121,7 +126,8 @@ const OBSERVATION: Rule = Rule::told(
 const FUNCTION_CALL: Rule = Rule::new(
     "function-call",
     "`function_call` is the JSON text of one call or of a list, with `name` and `arguments`, after \
-     `<think>…</think>` if there is reasoning; text that is no JSON ends the run",
+     `<think>…</think>` if there is reasoning; text that is no JSON ends the run, and of text with \
+     `<tool_call>…</tool_call>` anywhere only what stands inside is read",
     FORMATTER,
 );
 const ARGUMENTS: Rule = Rule::new(
@@ -250,6 +256,17 @@ pub(crate) fn kept(thread: &Thread<'_>, messages: &[Message<'_>]) -> Result<Rang
 
 fn is_system(message: &Message<'_>) -> bool {
     matches!(message.role(), Role::System | Role::Developer)
+}
+
+/// What LLaMA-Factory takes for the beginning of a call, wherever it stands in a `function_call`.
+const CALL_MARK: &str = "<tool_call>";
+
+/// Spells the mark of a call that stands in arguments another way, which means the same in JSON.
+fn hide_marks(json: &mut Vec<u8>) {
+    if find_mark(json, &[CALL_MARK]).is_some() {
+        let hidden = String::from_utf8_lossy(json).replace(CALL_MARK, r"\u003ctool_call>");
+        *json = hidden.into_bytes();
+    }
 }
 
 /// Writes the turns of one record.
@@ -446,13 +463,31 @@ impl<'r> Turns<'r> {
         if calls == 0 {
             self.texts(Side::Assistant, range, &mut s);
         } else {
+            self.check_thoughts(range)?;
             self.note_beside(range);
             self.compose_calls(range, calls);
+            hide_marks(self.json);
             s.written(self.json);
         }
         s.end();
         w.end_object();
         Ok(())
+    }
+
+    /// Refuses reasoning before calls that would be read as a call.
+    fn check_thoughts(&self, range: &Range<usize>) -> Result<(), EncodeError> {
+        let holds_mark = |index: &usize| {
+            let words = self.messages()[*index].reasoning().and_then(Reasoning::as_text);
+            words.is_some_and(|words| find_mark(words.body().as_bytes(), &[CALL_MARK]).is_some())
+        };
+        match self.of(Side::Assistant, range).find(holds_mark) {
+            Some(index) if self.reasoning == Placement::Inline => {
+                let text = "the reasoning before a call holds `<tool_call>`, behind which LLaMA-Factory would look \
+                            for the call; drop reasoning, or use a format with a field for it";
+                Err(EncodeError::at(index, EncodeErrorKind::Forbidden, text))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The results of the calls in `calls`: one as its text, several as a list in the order of the calls.
@@ -681,5 +716,23 @@ mod tests {
         let (record, losses) = encode("sharegpt", &line).unwrap();
         assert!(record.contains(r#"{"from":"human","value":"u\n\nu"},{"from":"gpt","value":"a"}"#));
         assert_eq!(losses, [(Loss::MergedTurns, 2), (Loss::UnansweredCall, 1)]);
+    }
+    #[test]
+    fn the_mark_of_a_call_is_hidden_in_arguments_and_refused_in_reasoning() {
+        let line = |reasoning: &str, argument: &str| {
+            format!(
+                r#"{{"messages":[{USER},{{"role":"assistant","reasoning":"{reasoning}","content":null,"tool_calls":[
+                {{"id":"c","name":"f","arguments":{{"a":"{argument}"}}}}]}},{RESULT},{ASSISTANT}]}}"#
+            )
+        };
+        let (record, losses) = encode("sharegpt", &line("so", "<tool_call> <tool_calls>")).unwrap();
+        let value = r#"{\"a\":\"\\u003ctool_call> <tool_calls>\"}"#;
+        assert!(record.contains(value), "{record}");
+        assert_eq!(losses, []);
+        let error = encode("sharegpt", &line("a <tool_call>", "b")).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message_index()),
+            (EncodeErrorKind::Forbidden, Some(1))
+        );
     }
 }

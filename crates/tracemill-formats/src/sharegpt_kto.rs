@@ -30,7 +30,7 @@ pub(crate) const FORMAT: Format = Format {
     extensions: &[],
     capability: CAPABILITY,
     losses: LOSSES,
-    rules: &[ORDER, EVEN, TAG, LAST, FUNCTION_CALL, TOOLS],
+    rules: &[ORDER, EVEN, TAG, LAST, EMPTY, FUNCTION_CALL, TOOLS],
     file_rules: &[],
     check,
     example: r#"{"conversations":[{"from":"human","value":"Capital of Peru?"},{"from":"gpt","value":"Lima."}],"kto_tag":true}"#,
@@ -49,6 +49,11 @@ const TAG: Rule = Rule::new(
     CONVERTER,
 );
 const LAST: Rule = Rule::told("last", "the last turn alone is trained on", CONVERTER);
+const EMPTY: Rule = Rule::new(
+    "empty",
+    "an answer that is wanted is not empty: an empty one counts as one that is not wanted",
+    "LLaMA-Factory 0.9.5, data/processor/feedback.py",
+);
 const FUNCTION_CALL: Rule = Rule::new(
     "function-call",
     "`function_call` is the JSON text of one call or of a list; text that is no JSON ends the run",
@@ -76,9 +81,27 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     }
     TURNS.check(record, findings);
     match record.get("kto_tag") {
+        Some(tag) if tag.as_bool() == Some(true) => check_answer(record, findings),
         Some(tag) if tag.as_bool().is_some() => {}
         Some(tag) => findings.note_at("kto_tag", &TAG, format!("`kto_tag` is {}", tag.kind().noun())),
         None => findings.note(&TAG, "`kto_tag` is missing"),
+    }
+}
+
+fn check_answer(record: &RawJson<'_>, findings: &mut Findings) {
+    let Some(turns) = record.get("conversations") else {
+        return;
+    };
+    let Some(last) = turns.elements().last() else {
+        return;
+    };
+    let value = last.get("value");
+    if value
+        .as_ref()
+        .and_then(RawJson::as_text)
+        .is_some_and(|value| value.is_empty())
+    {
+        findings.note(&EMPTY, "the answer that is wanted is empty");
     }
 }
 
@@ -159,6 +182,7 @@ impl ShareGptKto {
         if answer > span.start() {
             scratch.losses.note(Loss::LongCompletion, span.start());
         }
+        let kept_end = kept.end;
         let mut turns = Turns {
             reasoning: self.reasoning,
             messages,
@@ -171,7 +195,13 @@ impl ShareGptKto {
         };
         turns.note(0);
         w.key("conversations").begin_array();
+        let start = w.position();
         turns.write(messages.len(), w)?;
+        if labelled.label && w.written(start..w.position()).ends_with(br#""value":""}"#) {
+            let text =
+                "the answer is empty, and LLaMA-Factory takes an empty answer for one that is not wanted";
+            return Err(EncodeError::at(kept_end - 1, EncodeErrorKind::Content, text));
+        }
         w.end_array();
         w.key("kto_tag").boolean(labelled.label);
         let columns = turns.system(w) | turns.tools(trace, w);

@@ -1,5 +1,7 @@
 //! Turns in the manner of ShareGPT, in the order that LLaMA-Factory demands.
 
+use std::borrow::Cow;
+
 use tracemill_model::json::Kind;
 use tracemill_model::{RawJson, Text};
 
@@ -105,24 +107,18 @@ impl Conversations {
 
     fn function_call(&self, value: &Text<'_>, findings: &mut Findings) {
         let decoded = value.decode();
-        let json = decoded
-            .rsplit_once("</think>")
-            .map_or(&*decoded, |(_, behind)| behind);
-        findings.embedded(
-            &Text::new(json),
-            &self.function_call,
-            |findings, value| match value.kind() {
-                Kind::Object => self.call(value, findings),
-                Kind::Array => value.elements().for_each(|call| self.call(&call, findings)),
-                kind => {
-                    let text = format!(
-                        "the text holds {}, and should hold a call or a list of them",
-                        kind.noun()
-                    );
-                    findings.note(&self.function_call, text);
-                }
-            },
-        );
+        let json = Text::new(calls_within(&decoded));
+        findings.embedded(&json, &self.function_call, |findings, value| match value.kind() {
+            Kind::Object => self.call(value, findings),
+            Kind::Array => value.elements().for_each(|call| self.call(&call, findings)),
+            kind => {
+                let text = format!(
+                    "the text holds {}, and should hold a call or a list of them",
+                    kind.noun()
+                );
+                findings.note(&self.function_call, text);
+            }
+        });
     }
 
     fn call(&self, call: &RawJson<'_>, findings: &mut Findings) {
@@ -153,4 +149,24 @@ impl Conversations {
             }
         });
     }
+}
+
+/// The calls of a `function_call`, as LLaMA-Factory 0.9.5 finds them (`FunctionFormatter` in `data/formatter.py`): between the
+/// first marks of a call, or else what is left without the first reasoning.
+fn calls_within(value: &str) -> Cow<'_, str> {
+    if let Some((_, calls, _)) = between(value, "<tool_call>", "</tool_call>") {
+        return calls.into();
+    }
+    match between(value, "<think>\n", "\n</think>\n\n") {
+        Some(("", _, calls)) => calls.into(),
+        Some((before, _, behind)) => format!("{before}{behind}").into(),
+        None => value.into(),
+    }
+}
+
+/// What stands before, between and behind the first `open` that has a `close` and that.
+fn between<'t>(text: &'t str, open: &str, close: &str) -> Option<(&'t str, &'t str, &'t str)> {
+    let (before, rest) = text.split_once(open)?;
+    let (within, behind) = rest.split_once(close)?;
+    Some((before, within, behind))
 }

@@ -29,6 +29,16 @@ pub(super) const BLOCKS: Rule = Rule::new(
      audio_url and a text as `value`",
     V1,
 );
+pub(super) const ROLES: Rule = Rule::new(
+    "roles",
+    "with `+v1`: roles are system, user, assistant and tool; a message of another is passed over in silence",
+    "LLaMA-Factory 0.9.5, v1/plugins/model_plugins/templates",
+);
+pub(super) const MEDIA: Rule = Rule::told(
+    "media",
+    "with `+v1`: no template of 0.9.5 knows what to do with media yet, and the run ends at the first",
+    "LLaMA-Factory 0.9.5, v1/plugins/model_plugins/templates",
+);
 pub(super) const LOSS_WEIGHT: Rule = Rule::new("loss-weight", "with `+v1`: `loss_weight` is a number", V1);
 
 const TYPES: [&str; 6] = [
@@ -49,9 +59,7 @@ pub(super) fn check(record: &RawJson<'_>, findings: &mut Findings) {
             if !findings.is(message, Kind::Object) {
                 return;
             }
-            findings.member(message, "role", |findings, role| {
-                findings.text(role);
-            });
+            findings.member(message, "role", check_role);
             findings.member(message, "content", |findings, content| {
                 if content.kind() != Kind::Array {
                     return findings.note(&BLOCKS, format!("`content` is {}", content.kind().noun()));
@@ -73,6 +81,13 @@ pub(super) fn check(record: &RawJson<'_>, findings: &mut Findings) {
             );
         }
     });
+}
+
+fn check_role(findings: &mut Findings, role: &RawJson<'_>) {
+    let Some(role) = findings.text(role) else { return };
+    if !["system", "user", "assistant", "tool"].contains(&role.body()) {
+        findings.note(&ROLES, format!("the role is `{}`", role.decode()));
+    }
 }
 
 fn check_block(block: &RawJson<'_>, findings: &mut Findings) {

@@ -306,7 +306,8 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) prompts: Option<PathBuf>,
 
-    /// Frozen dataset whose runs are wanted, by id or name
+    /// What is wanted of several: a frozen dataset of Kiln, by id or name; data sets of a `dataset_info.json` of LLaMA-Factory, by
+    /// name, with commas between them
     #[arg(long, value_name = "ID|NAME")]
     pub(crate) dataset: Option<String>,
 

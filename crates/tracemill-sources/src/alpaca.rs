@@ -109,7 +109,7 @@ fn string(row: &RawJson<'_>, key: &str) -> Result<Text<'static>, DecodeError> {
 }
 
 /// Pairs of what was asked and what was answered.
-fn read_history(history: &RawJson<'_>, conversation: &mut Said) -> Result<(), DecodeError> {
+pub(crate) fn read_history(history: &RawJson<'_>, conversation: &mut Said) -> Result<(), DecodeError> {
     walk::expect(history, Kind::Array)?;
     for (index, pair) in history.elements().enumerate() {
         let pair: Vec<_> = pair

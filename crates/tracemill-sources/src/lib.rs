@@ -132,6 +132,7 @@ mod who_and_when;
 pub use chain::{ChainIndex, ChainKeys, Superseded};
 pub use detect::{Detection, Evidence, Seen, detect, detect_with, framing_for};
 pub use head::{Head, HeadShape};
+pub use llamafactory::{Dataset, DatasetError, DatasetInfo};
 pub use options::{OptionError, SourceOption, SourceOptions};
 pub use pieces::{Piece, PieceError, PieceKey, Pieces};
 pub use prompts::Prompts;

@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use tracemill_io::{Archive, Input, Record};
-use tracemill_model::{Framing, Locator, Members, RawJson};
+use tracemill_io::{Archive, Cancel, Input, Record};
+use tracemill_model::{DecodeError, Framing, Locator, Members, RawJson};
 use tracemill_sources::{Context, Detection, Evidence, Head, HeadShape, Source, SourceInfo, framing_for};
 
 use crate::assembly::Origins;
+use crate::datasets;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::InputEntry;
 use crate::mill::{Config, SourceChoice};
@@ -44,30 +45,72 @@ impl Planned {
 pub(crate) fn plan(
     inputs: impl IntoIterator<Item = Input>,
     config: &Config,
+    cancel: &Cancel,
 ) -> Result<(Vec<Planned>, Vec<Input>), Error> {
     let mut planned = Vec::new();
     let mut empty = Vec::new();
     for input in inputs {
-        let head = input.head(HEAD)?;
-        if head.iter().all(u8::is_ascii_whitespace) && head.len() < HEAD {
-            empty.push(input);
-            continue;
+        let input = input.with_cancel(cancel);
+        match Beginning::of(&input)? {
+            Beginning::Empty => empty.push(input),
+            Beginning::Archive => plan_archive(input, config, &mut planned, &mut empty)?,
+            Beginning::Shown(head) if datasets::are_described(&head, config) => {
+                for described in datasets::files(&input, config)? {
+                    let file = described.file.with_cancel(cancel);
+                    match Beginning::of(&file)? {
+                        Beginning::Empty => empty.push(file),
+                        Beginning::Archive => return Err(archived(&file, &*described.source)),
+                        Beginning::Shown(head) => {
+                            let chosen = (described.source, Some(described.evidence));
+                            planned.push(plan_with(file, &head, chosen, config)?);
+                        }
+                    }
+                }
+            }
+            Beginning::Shown(head) => {
+                let chosen = choose_source(&input, &head, config)?;
+                planned.push(plan_with(input, &head, chosen, config)?);
+            }
         }
-        if Archive::begins_with(&head) {
-            plan_archive(input, config, &mut planned, &mut empty)?;
-            continue;
+    }
+    Ok((planned, empty))
+}
+
+/// What an input begins with.
+enum Beginning {
+    Empty,
+    Archive,
+    Shown(Head),
+}
+
+impl Beginning {
+    fn of(input: &Input) -> Result<Self, Error> {
+        let bytes = input.head(HEAD)?;
+        let whole = bytes.len() < HEAD;
+        if whole && bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Beginning::Empty);
         }
-        let whole = head.len() < HEAD;
-        let mut head = Head::new(&head, whole);
+        if Archive::begins_with(&bytes) {
+            return Ok(Beginning::Archive);
+        }
+        let mut head = Head::new(&bytes, whole);
         if !whole && input.is_rereadable() && head.shape() == HeadShape::Lines && !head.is_whole_record() {
             // A first line longer than the beginning is a long record, or all there is.
             if input.is_one_line()? {
                 head = head.as_document();
             }
         }
-        planned.push(plan_one(input, &head, config)?);
+        Ok(Beginning::Shown(head))
     }
-    Ok((planned, empty))
+}
+
+fn archived(input: &Input, source: &dyn Source) -> Error {
+    let message = format!(
+        "{}: `{}` is not read from archives; unpack it",
+        input.name(),
+        source.name()
+    );
+    Error::new(ErrorKind::Input, message)
 }
 
 /// Plans the records of an archive: each a file, and an input of its own.
@@ -82,12 +125,7 @@ fn plan_archive(
     let head = Head::of_archive(archive.names());
     let (source, evidence) = choose_source(&input, &head, config)?;
     let Some(Framing::Members(members)) = framing_for(&*source, &head) else {
-        let message = format!(
-            "{}: `{}` is not read from archives; unpack it",
-            input.name(),
-            source.name()
-        );
-        return Err(Error::new(ErrorKind::Input, message));
+        return Err(archived(&input, &*source));
     };
     let headers = archive_headers(&archive, &members, config)?;
     let context = base_context(config).with_headers(headers);
@@ -125,6 +163,15 @@ fn archive_headers(
     let Some(file) = members.header_files().iter().find_map(|name| archive.file(name)) else {
         return Ok(vec![None; members.headers().len()]);
     };
+    let text = whole_text(&file, config)?;
+    let failed = |error: DecodeError| Error::new(ErrorKind::Input, format!("{}: {error}", file.name()));
+    let document = RawJson::parse(&text).map_err(failed)?;
+    let header = |pointer: &String| document.pointer(pointer).map(|value| value.as_str().to_owned());
+    Ok(members.headers().iter().map(header).collect())
+}
+
+/// The whole text of a file that is no longer than a record may be.
+pub(crate) fn whole_text(file: &Input, config: &Config) -> Result<String, Error> {
     let failed = |message: String| Error::new(ErrorKind::Input, format!("{}: {message}", file.name()));
     let limit = config.record_limit.bytes() as u64;
     let mut text = String::new();
@@ -137,9 +184,7 @@ fn archive_headers(
         );
         return Err(failed(message));
     }
-    let document = RawJson::parse(&text).map_err(|error| failed(error.to_string()))?;
-    let header = |pointer: &String| document.pointer(pointer).map(|value| value.as_str().to_owned());
-    Ok(members.headers().iter().map(header).collect())
+    Ok(text)
 }
 
 fn choose_source(
@@ -157,8 +202,12 @@ fn choose_source(
     })
 }
 
-fn plan_one(input: Input, head: &Head, config: &Config) -> Result<Planned, Error> {
-    let (source, evidence) = choose_source(&input, head, config)?;
+fn plan_with(
+    input: Input,
+    head: &Head,
+    (source, evidence): (Arc<dyn Source>, Option<String>),
+    config: &Config,
+) -> Result<Planned, Error> {
     let framing = choose_framing(&input, &*source, head)?;
     let mut context = base_context(config).with_path(input.name());
     if let Framing::Elements(elements) = &framing

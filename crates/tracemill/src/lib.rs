@@ -51,6 +51,7 @@ mod adjust;
 mod assembly;
 mod checking;
 mod curating;
+mod datasets;
 
 mod error;
 mod inputs;

@@ -186,8 +186,7 @@ impl Mill {
                 "a split is written to a folder that has a file for each side, and nothing else is",
             ));
         }
-        let inputs = run.inputs.into_iter().map(|input| input.with_cancel(&run.cancel));
-        let (planned, empty) = inputs::plan(inputs, config)?;
+        let (planned, empty) = inputs::plan(run.inputs, config, &run.cancel)?;
         let chains = config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
         let planned = self.readable_again(planned, chains)?;
         let passes = 1 + u64::from(chains) + u64::from(config.readings() == Readings::Several);

@@ -1,4 +1,8 @@
-//! `llamafactory`: records of LLaMA-Factory whose messages are lists of typed parts.
+//! `llamafactory`: records of LLaMA-Factory whose messages are lists of typed parts, and the data sets that its
+//! `dataset_info.json` describes.
+
+mod info;
+mod table;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{
@@ -13,6 +17,8 @@ use crate::registry::{JSON, SourceInfo};
 use crate::source::{Batch, Context, Source};
 use crate::walk;
 
+pub use info::{Dataset, DatasetError, DatasetInfo};
+
 pub(crate) const INFO: SourceInfo = SourceInfo {
     name: "llamafactory",
     summary: "LLaMA-Factory v1 data: messages whose content is parts with `type` and `value`",
@@ -20,7 +26,11 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
     reads: "`messages` are a trace; `chosen_messages` and `rejected_messages` are two, in a group of their own, with the score \
             `preference` 1 and 0. Parts of the type `reasoning` are the reasoning of their message, those of the type \
             `tool_call` its calls, and text that stands alone is the content; other parts stay parts. A `loss_weight` of 0 or 1 says whether a message is \
-            trained on; another one is kept. `tools` are definitions or JSON text of them. Everything else is kept.",
+            trained on; another one is kept. `tools` are definitions or JSON text of them. Everything else is kept. A `dataset_info.json` as the \
+            input stands for the files that it describes: `--dataset NAME,…` says which. They are read as LLaMA-Factory 0.9.5 reads them, by \
+            their `formatting` (`alpaca`, `sharegpt`, `openai`), `columns`, `tags` and `ranking`: a pair is two traces as above, a `kto_tag` the \
+            score `label`. Speakers without a tag keep their names, and columns without a use are kept; `num_samples` and `split` \
+            are not heeded.",
     skips: &[],
     notes: &[],
     options: &[],

@@ -82,6 +82,16 @@ pub(crate) fn read<D: Dialect>(
     limits: Limits,
     batch: &mut Batch<'_>,
 ) -> Result<(), DecodeError> {
+    read_with::<D>(record, D::prompt, limits, batch)
+}
+
+/// Reads one record, the prompt in a way of its own.
+pub(crate) fn read_with<D: Dialect>(
+    record: &RawJson<'_>,
+    prompt: impl FnOnce(&RawJson<'_>) -> Result<Prompt, DecodeError>,
+    limits: Limits,
+    batch: &mut Batch<'_>,
+) -> Result<(), DecodeError> {
     let missing = || DecodeError::new(DecodeErrorKind::MissingField, 0, "a record needs a `request`");
     let request = record.get("request").ok_or_else(missing)?;
     let status = record.get("status").and_then(|status| status.as_f64());
@@ -91,7 +101,7 @@ pub(crate) fn read<D: Dialect>(
         batch.skip(if failed { ERROR_BODY } else { NO_RESPONSE });
         return Ok(());
     };
-    let prompt = D::prompt(&request).map_err(|error| error.in_key("request"))?;
+    let prompt = prompt(&request).map_err(|error| error.in_key("request"))?;
     check_count(&prompt, limits).map_err(|error| error.in_key("request"))?;
     let answers = D::answers(&response).map_err(|error| error.in_key("response"))?;
     if answers.is_empty() {

@@ -137,4 +137,4 @@ pub use options::{OptionError, SourceOption, SourceOptions};
 pub use pieces::{Piece, PieceError, PieceKey, Pieces};
 pub use prompts::Prompts;
 pub use registry::{Note, Skip, SourceInfo, source, sources};
-pub use source::{Batch, Context, Source};
+pub use source::{Batch, Context, Reference, Source};

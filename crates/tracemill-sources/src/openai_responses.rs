@@ -8,7 +8,7 @@ use crate::exchange::{self, Answer, Dialect, NOTES, Prompt, SKIPS};
 use crate::head::Head;
 use crate::registry::{JSON, SourceInfo};
 use crate::responses_items::{self as items, Items};
-use crate::source::{Batch, Context, Source};
+use crate::source::{Batch, Context, Reference, Source};
 use crate::walk;
 
 pub(crate) const INFO: SourceInfo = SourceInfo {
@@ -23,8 +23,10 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             a part as it is, and its tools are kept under `hosted_tools`. Of a message of one text the text is the content, \
             and the rest of its part (`annotations`) is kept beside it; items of unknown types are messages of that role. \
             `completed` is `completed`, `incomplete` is `truncated` (`errored` if content was filtered), `failed` and \
-            `cancelled` are `errored`. After a `previous_response_id` or in a `conversation` the prompt is only the end of what \
-            the model saw: the trace is `truncated`. The rest of request and response stays under `request` and `response`.",
+            `cancelled` are `errored`. Before the input of a request with a \
+            `previous_response_id` goes what was said in the exchanges before it, if they are in the inputs, in whichever order; \
+            instructions and tools are those of the request itself, for the API carries none over. Where one is missing, or in a \
+            `conversation`, the prompt is only the end of what the model saw: the trace is `truncated`. The rest of request and response stays under `request` and `response`.",
     skips: SKIPS,
     notes: NOTES,
     options: &[],
@@ -76,6 +78,75 @@ impl Source for Responses {
     fn repeats_history(&self) -> bool {
         true
     }
+
+    fn refers_back(&self) -> bool {
+        true
+    }
+
+    fn reference(&self, context: &Context, record: &str) -> Option<Reference> {
+        let record = walk::object(context, record).ok()?;
+        let text = |pointer| walk::text(&record, pointer);
+        Some(Reference::new(
+            text("/response/id").as_ref().map(Text::body),
+            text("/request/previous_response_id").as_ref().map(Text::body),
+        ))
+    }
+
+    fn decode_after<'a>(
+        &self,
+        context: &Context,
+        earlier: &[&str],
+        record: &'a str,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError> {
+        let whole = walk::object(context, record)?;
+        let earlier = earlier.iter().map(|record| walk::object(context, record));
+        let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
+        let prompt = |request: &RawJson<'_>| prompt(request, &earlier);
+        exchange::read_with::<Responses>(&whole, prompt, context.limits(), batch)
+    }
+}
+
+/// What the model was asked: its instructions are those of this request alone (`response_create_params.py` of openai 3.52.0), and
+/// before the input goes what was said in earlier exchanges.
+fn prompt(request: &RawJson<'_>, earlier: &[RawJson<'_>]) -> Result<Prompt, DecodeError> {
+    let mut prompt = Prompt::default();
+    let mut read = Items::new(Limits::default().with_messages(usize::MAX));
+    let mut say = |from: &RawJson<'_>, key: &str, speaker| {
+        let said = from.get(key);
+        let said = said.map_or(Ok(()), |said| read.list(&said, speaker));
+        said.map_err(|error| error.in_key(key))
+    };
+    say(request, "instructions", Role::System)?;
+    for exchange in earlier {
+        for (side, key, speaker) in [
+            ("request", "input", Role::User),
+            ("response", "output", Role::Assistant),
+        ] {
+            let said = exchange.get(side);
+            said.map_or(Ok(()), |side| say(&side, key, speaker))
+                .map_err(|error| {
+                    let message = format!("an earlier record is wrong: {error}");
+                    DecodeError::new(error.kind(), 0, message)
+                })?;
+        }
+    }
+    say(request, "input", Role::User)?;
+    prompt.messages = read.finish()?;
+    if let Some(tools) = request.get("tools").filter(|tools| !tools.is_null()) {
+        let tools = items::tools(&tools, &mut prompt.hosted).map_err(|error| error.in_key("tools"))?;
+        prompt.tools = Some(tools);
+    }
+    let first = earlier.first().and_then(|exchange| exchange.get("request"));
+    let first = first.as_ref().unwrap_or(request);
+    prompt.before = [
+        (first, "/previous_response_id"),
+        (first, "/conversation"),
+        (request, "/conversation"),
+    ]
+    .into_iter()
+    .find_map(|(from, key)| walk::present(from, key).map(RawJson::into_owned));
+    Ok(prompt)
 }
 
 impl Dialect for Responses {
@@ -84,23 +155,7 @@ impl Dialect for Responses {
     const NAMES: (&'static str, &'static str) = ("id", "model");
 
     fn prompt(request: &RawJson<'_>) -> Result<Prompt, DecodeError> {
-        let mut prompt = Prompt::default();
-        let mut read = Items::new(Limits::default().with_messages(usize::MAX));
-        for (key, speaker) in [("instructions", Role::System), ("input", Role::User)] {
-            if let Some(said) = request.get(key) {
-                read.list(&said, speaker).map_err(|error| error.in_key(key))?;
-            }
-        }
-        prompt.messages = read.finish()?;
-        if let Some(tools) = request.get("tools").filter(|tools| !tools.is_null()) {
-            let tools = items::tools(&tools, &mut prompt.hosted).map_err(|error| error.in_key("tools"))?;
-            prompt.tools = Some(tools);
-        }
-        let before = ["/previous_response_id", "/conversation"];
-        prompt.before = before
-            .iter()
-            .find_map(|key| walk::present(request, key).map(RawJson::into_owned));
-        Ok(prompt)
+        prompt(request, &[])
     }
 
     fn answers(response: &RawJson<'_>) -> Result<Vec<Answer>, DecodeError> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Limits, Trace};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Limits, Trace, digest};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -208,6 +208,34 @@ pub trait Source: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether its records may name an earlier one whose conversation they go on with, and do not repeat. Whoever drives it finds
+    /// that one by [`reference`](Source::reference), and hands it over to [`decode_after`](Source::decode_after).
+    fn refers_back(&self) -> bool {
+        false
+    }
+
+    /// What a record is called, and the one it goes on with; `None` if it is malformed or says neither.
+    fn reference(&self, context: &Context, record: &str) -> Option<Reference> {
+        let _ = (context, record);
+        None
+    }
+
+    /// Reads one record after those whose conversation it goes on with, which come oldest first. Some of the oldest may be
+    /// missing: the oldest that is there says so itself.
+    ///
+    /// # Errors
+    /// As [`decode`](Source::decode).
+    fn decode_after<'a>(
+        &self,
+        context: &Context,
+        earlier: &[&str],
+        record: &'a str,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError> {
+        let _ = earlier;
+        self.decode(context, record, batch)
+    }
+
     /// Whether the several scores of its traces are metrics of one judgement: then their mean counts, unless something
     /// else is asked for.
     fn averages_scores(&self) -> bool {
@@ -224,6 +252,34 @@ pub trait Source: fmt::Debug + Send + Sync {
 #[cold]
 fn unasked(message: &str) -> DecodeError {
     DecodeError::new(DecodeErrorKind::WrongValue, 0, message)
+}
+
+/// What a record is called, and which one it goes on with; as digests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reference {
+    id: Option<u128>,
+    previous: Option<u128>,
+}
+
+impl Reference {
+    /// A reference from names, of which any may be missing.
+    pub fn new(id: Option<&str>, previous: Option<&str>) -> Self {
+        let named = |name: &str| digest(name.as_bytes());
+        Reference {
+            id: id.map(named),
+            previous: previous.map(named),
+        }
+    }
+
+    /// The digest of the record's own name.
+    pub fn id(&self) -> Option<u128> {
+        self.id
+    }
+
+    /// The digest of the name of the record that this one goes on with.
+    pub fn previous(&self) -> Option<u128> {
+        self.previous
+    }
 }
 
 /// What every record of one file needs besides itself.

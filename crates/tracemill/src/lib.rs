@@ -56,6 +56,7 @@ mod datasets;
 mod error;
 mod inputs;
 mod inspecting;
+mod joining;
 mod ledger;
 mod memory;
 mod mill;

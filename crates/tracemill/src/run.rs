@@ -10,6 +10,7 @@ use tracemill_sources::{ChainIndex, ChainKeys, Superseded};
 
 use crate::error::{Error, ErrorKind};
 use crate::inputs::{self, Planned};
+use crate::joining;
 use crate::ledger::{InputEntry, Ledger, OutputEntry};
 use crate::memory::Encoded;
 use crate::mill::{Config, Mill, WhenEmpty};
@@ -189,7 +190,12 @@ impl Mill {
         let (planned, empty) = inputs::plan(run.inputs, config, &run.cancel)?;
         let chains = config.chains == Chains::Last && planned.iter().any(|p| p.source.repeats_history());
         let planned = self.readable_again(planned, chains)?;
-        let passes = 1 + u64::from(chains) + u64::from(config.readings() == Readings::Several);
+        let several = [
+            chains,
+            joining::is_needed(&planned),
+            config.readings() == Readings::Several,
+        ];
+        let passes = 1 + several.into_iter().map(u64::from).sum::<u64>();
         run.progress.expect(&planned, passes);
         let numbering = if chains {
             Numbering::Needed
@@ -223,6 +229,7 @@ impl Mill {
                 return Err(error);
             }
         };
+        let planned = self.join(planned, watch)?;
         let superseded = if chains {
             Some(self.find_superseded(&planned, watch)?)
         } else {

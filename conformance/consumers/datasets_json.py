@@ -16,12 +16,19 @@ datasets.disable_progress_bars()
 logging.disable(logging.CRITICAL)
 
 PACKAGES = ["datasets"]
-FORMATS = [
-    "openai", "hf", "hf+prompt-completion", "sharegpt", "together", "fireworks", "mistral", "alpaca", "axolotl",
-    "ms-swift", "fastchat", "gemini", "bedrock-converse", "chatml", "verl", "trl-preference", "trl-kto", "trl-reward",
-    "openai-preference", "sharegpt-preference", "sharegpt-kto", "nemo-rl", "openrlhf", "axolotl-preference",
-    "ms-swift-preference",
+TRAINERS = [
+    "openai", "openai+azure", "openai+json-schema", "openai+toolcall-response", "openai-preference", "openai-rft", "together",
+    "together-preference", "fireworks", "fireworks-dpo", "mistral", "mistral+v3", "mistral-v11", "gemini", "gemini+legacy",
+    "gemini-preference", "bedrock-converse", "bedrock-converse+llama", "nova-dpo", "hf", "hf+arguments-text", "hf+conversations",
+    "hf+one-call", "hf+prompt-completion", "hf+reasoning", "hf+thinking", "hf+toolcall-response", "hf+tools-text",
+    "trl-preference", "trl-preference+implicit-prompt", "trl-preference+standard", "trl-kto", "trl-reward",
+    "trl-prompt-completion", "trl-prompt-completion+text", "trl-prompt-only", "trl-prompt-only+text", "sharegpt",
+    "sharegpt+v1", "sharegpt-preference", "sharegpt-kto", "alpaca", "axolotl", "axolotl-preference", "ms-swift",
+    "ms-swift-preference", "fastchat", "verl+answer", "nemo-sft", "nemo-rl", "nemo-dpo", "nemo-dpo+last-message",
+    "nemo-dpo+string", "openrlhf",
 ]
+RENDERED = ["chatml", "hermes", "llama3", "harmony", "text-template"]
+FORMATS = TRAINERS + [name + extension for name in RENDERED for extension in ("", "+prompt-completion", "+segments")]
 
 
 def check(record, spec):

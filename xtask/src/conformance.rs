@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 /// Groups that install in seconds: continuous integration runs them.
 const LIGHT: &[&str] = &["light", "legacy"];
 /// Groups that take long: continuous integration only compares the digests of the files with those that were judged.
-const HEAVY: &[&str] = &["frames", "trl", "llamafactory"];
+const HEAVY: &[&str] = &["frames", "frames-old", "trl", "llamafactory", "tuners"];
 
 pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result {
     let heavy = args.flag("--heavy");
@@ -47,10 +47,15 @@ fn judge(workspace: &Workspace, group: &str, flags: &[&str]) -> Result {
     Ok(cmd!(shell, "{python} conformance/run.py {group} {flags...}").run()?)
 }
 
-/// The Python of the group's virtual environment, which is made if it is not there or its list changed.
+/// The Python of the group's virtual environment, which is made if it is not there or a list changed. What the list
+/// `GROUP.bare.txt` names, if there is one, is installed without what it asks for.
 fn environment(workspace: &Workspace, group: &str) -> Result<PathBuf> {
     let list = workspace.root().join(format!("conformance/{group}.txt"));
-    let wanted = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
+    let bare = workspace.root().join(format!("conformance/{group}.bare.txt"));
+    let mut wanted = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
+    if bare.exists() {
+        wanted += &fs::read_to_string(&bare)?;
+    }
     let folder = workspace.target().join("conformance").join(group);
     let stamp = folder.join("installed.txt");
     let python = folder.join("bin/python");
@@ -62,11 +67,11 @@ fn environment(workspace: &Workspace, group: &str) -> Result<PathBuf> {
         fs::remove_dir_all(&folder)?;
     }
     cmd!(shell, "python3 -m venv {folder}").run()?;
-    cmd!(
-        shell,
-        "{python} -m pip install --quiet --disable-pip-version-check --requirement {list}"
-    )
-    .run()?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    cmd!(shell, "{python} {install...} --requirement {list}").run()?;
+    if bare.exists() {
+        cmd!(shell, "{python} {install...} --no-deps --requirement {bare}").run()?;
+    }
     fs::write(stamp, wanted)?;
     Ok(python)
 }

@@ -5,16 +5,19 @@
 //! row and their results behind them in the same order. Marks of what is trained on are `loss`, true or false; OpenAI's
 //! `weight` would be lost. Assistant turns in a row are joined and the first mark counts, so marks that differ there are
 //! the loss `train-flags`. All other fields of a message are removed: reasoning stands inline, which is its own place
-//! here. Definitions are JSON text. Other columns are removed: identity and scores stand under `metadata`.
+//! here. Its templates take one system message, in front: what others say is joined to it under the codes `system-message` and
+//! `merged-turns`; a user turn right behind a result they refuse, and so does the encoder. Definitions are JSON text. Other columns are removed: identity and scores stand under `metadata`.
 
 use tracemill_model::json::Kind;
 use tracemill_model::{Example, JsonWriter, RawJson, Shape};
 
-use crate::capability::{Capability, Feature};
+use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
 use crate::encoder::{EncodeError, Encoder, Scratch};
 use crate::loss::Loss;
-use crate::ms_swift_preference::{CALLS, CONTENT, Part, ROLES, TOOLS, Turns, check_message, check_tools};
+use crate::ms_swift_preference::{
+    CALLS, CONTENT, JOINED, ORDER, Part, ROLES, TOOLS, Turns, check_messages, check_tools,
+};
 use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{Format, Rule};
 use crate::shared::reasoning::Placement;
@@ -27,18 +30,19 @@ pub(crate) const FORMAT: Format = Format {
     summary: "`messages` for ms-swift with `tool_call` and `tool_response` turns and `loss`",
     shapes: &[Shape::Conversation],
     extensions: &[],
-    capability: Capability::NONE.holding(&[
-        Feature::System,
-        Feature::Tools,
-        Feature::Calls,
-        Feature::ParallelCalls,
-        Feature::Results,
-        Feature::TextBesideCall,
-        Feature::Reasoning,
-        Feature::Weights,
-        Feature::Metadata,
-        Feature::MultiTurn,
-    ]),
+    capability: Capability::NONE
+        .holding(&[
+            Feature::Tools,
+            Feature::Calls,
+            Feature::ParallelCalls,
+            Feature::Results,
+            Feature::TextBesideCall,
+            Feature::Reasoning,
+            Feature::Weights,
+            Feature::Metadata,
+            Feature::MultiTurn,
+        ])
+        .with(Feature::System, Holds::Partly),
     losses: &[
         Loss::Reasoning,
         Loss::OpaqueReasoning,
@@ -47,6 +51,8 @@ pub(crate) const FORMAT: Format = Format {
         Loss::CallKind,
         Loss::UnparsableArguments,
         Loss::NonObjectArguments,
+        Loss::MergedTurns,
+        Loss::SystemMessage,
         Loss::DeveloperRole,
         Loss::OtherRole,
         Loss::SpeakerName,
@@ -62,7 +68,7 @@ pub(crate) const FORMAT: Format = Format {
         Loss::ObjectContent,
         Loss::TrainFlags,
     ],
-    rules: &[ROLES, CONTENT, CALLS, TOOLS, LOSS],
+    rules: &[ROLES, CONTENT, ORDER, CALLS, TOOLS, LOSS, JOINED],
     file_rules: &[],
     check,
     example: r#"{"messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"tool_call","content":"{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\"}}"},{"role":"tool_response","content":"4 C"},{"role":"assistant","content":"4 C.","loss":true}],"tools":"[{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}}]"}"#,
@@ -80,8 +86,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
         return;
     }
     findings.member(record, "messages", |findings, list| {
-        findings.each(list, |findings, _, message| {
-            check_message(message, findings);
+        check_messages(list, findings, |findings, message| {
             findings.member_if_any(message, "loss", |findings, loss| {
                 if loss.kind() != Kind::Bool {
                     findings.note(

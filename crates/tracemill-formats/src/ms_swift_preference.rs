@@ -13,13 +13,14 @@ use std::ops::Range;
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{Conversation, Example, JsonWriter, Message, Preference, RawJson, Role, Shape, Span};
 
-use crate::capability::{Capability, Feature};
+use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
 use crate::loss::{Loss, Losses};
 use crate::options::{EncodeOptions, MetadataMode};
 use crate::registry::{Format, Rule};
 use crate::shared::account::{self, Carried};
+use crate::shared::blocks::is_system;
 use crate::shared::pair::{self, Passage, REJECTED};
 use crate::shared::reasoning::{self, Placement};
 use crate::shared::thread::Thread;
@@ -31,17 +32,18 @@ pub(crate) const FORMAT: Format = Format {
     summary: "pairs for ms-swift: `messages` and `rejected_messages` with `tool_call` and `tool_response` turns",
     shapes: &[Shape::Preference],
     extensions: &[],
-    capability: Capability::NONE.holding(&[
-        Feature::System,
-        Feature::Tools,
-        Feature::Calls,
-        Feature::ParallelCalls,
-        Feature::Results,
-        Feature::TextBesideCall,
-        Feature::Reasoning,
-        Feature::Metadata,
-        Feature::MultiTurn,
-    ]),
+    capability: Capability::NONE
+        .holding(&[
+            Feature::Tools,
+            Feature::Calls,
+            Feature::ParallelCalls,
+            Feature::Results,
+            Feature::TextBesideCall,
+            Feature::Reasoning,
+            Feature::Metadata,
+            Feature::MultiTurn,
+        ])
+        .with(Feature::System, Holds::Partly),
     losses: &[
         Loss::Reasoning,
         Loss::OpaqueReasoning,
@@ -50,6 +52,8 @@ pub(crate) const FORMAT: Format = Format {
         Loss::CallKind,
         Loss::UnparsableArguments,
         Loss::NonObjectArguments,
+        Loss::MergedTurns,
+        Loss::SystemMessage,
         Loss::DeveloperRole,
         Loss::OtherRole,
         Loss::SpeakerName,
@@ -67,7 +71,7 @@ pub(crate) const FORMAT: Format = Format {
         Loss::LongCompletion,
         Loss::PromptDiffers,
     ],
-    rules: &[ROLES, CONTENT, COLUMNS, CALLS, TOOLS, LAST_ROUND],
+    rules: &[ROLES, CONTENT, ORDER, COLUMNS, CALLS, TOOLS, JOINED, LAST_ROUND],
     file_rules: &[],
     check,
     example: r#"{"messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"tool_call","content":"{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\"}}"}],"rejected_messages":[{"role":"user","content":"Weather in Oslo?"},{"role":"assistant","content":"Sunny."}],"tools":"[{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}}]","rejected_tools":"[{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}}]"}"#,
@@ -75,6 +79,7 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 const CORE: &str = "ms-swift 4.6.0, dataset/preprocessor/core.py";
+const TEMPLATE: &str = "ms-swift 4.6.0, template/base.py";
 const DOCS: &str = "ms-swift 2026-08, docs/source_en/Customization/Custom-dataset.md";
 
 pub(crate) const ROLES: Rule = Rule::new(
@@ -89,10 +94,22 @@ const COLUMNS: Rule = Rule::new(
     "`messages` and `rejected_messages`; with tools also `rejected_tools`",
     DOCS,
 );
+pub(crate) const ORDER: Rule = Rule::new(
+    "order",
+    "one system message stands first and no other anywhere, a `tool_response` is not the first turn, and the turn \
+     behind one is not `user`: the template refuses the record",
+    TEMPLATE,
+);
+pub(crate) const JOINED: Rule = Rule::told(
+    "joined",
+    "user turns in a row are joined with nothing between",
+    TEMPLATE,
+);
 pub(crate) const CALLS: Rule = Rule::new(
     "calls",
-    "the content of a `tool_call` is JSON text of `name` and `arguments`",
-    DOCS,
+    "the content of a `tool_call` is JSON text of `name` and `arguments`; arguments that are `null`, or text that is no \
+     JSON, are refused",
+    "ms-swift 4.6.0, agent_template/base.py",
 );
 pub(crate) const TOOLS: Rule = Rule::new("tools", "`tools` is JSON text", DOCS);
 const LAST_ROUND: Rule = Rule::told(
@@ -116,7 +133,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     }
     for key in lists {
         findings.member_if_any(record, key, |findings, list| {
-            findings.each(list, |findings, _, message| check_message(message, findings));
+            check_messages(list, findings, |_, _| {});
         });
     }
     for key in ["tools", "rejected_tools"] {
@@ -135,10 +152,34 @@ pub(crate) fn check_tools(tools: &RawJson<'_>, findings: &mut Findings) {
     }
 }
 
-/// Checks a message in the roles of ms-swift.
-pub(crate) fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
+/// Checks messages in the roles of ms-swift and their order, each with `more`.
+pub(crate) fn check_messages(
+    list: &RawJson<'_>,
+    findings: &mut Findings,
+    more: impl Fn(&mut Findings, &RawJson<'_>),
+) {
+    let mut before = String::from("system");
+    findings.each(list, |findings, index, message| {
+        let role = check_message(message, findings);
+        more(findings, message);
+        let is_wrong = match role.as_str() {
+            "system" => index > 0,
+            "tool_response" => before == "system",
+            "user" => before == "tool_response",
+            _ => false,
+        };
+        if is_wrong {
+            let text = format!("a turn of `{role}` stands behind one of `{before}`");
+            findings.note_at("role", &ORDER, text);
+        }
+        before = role;
+    });
+}
+
+/// Checks a message in the roles of ms-swift, and gives its role.
+fn check_message(message: &RawJson<'_>, findings: &mut Findings) -> String {
     if !findings.is(message, Kind::Object) {
-        return;
+        return String::new();
     }
     findings.only_keys(message, &["role", "content", "loss", "loss_scale"], &ROLES);
     let role = message.get("role");
@@ -161,13 +202,22 @@ pub(crate) fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
             return;
         };
         if role == "tool_call" {
-            findings.embedded(&text, &CALLS, |findings, call| {
-                if call.get("name").is_none() || call.get("arguments").is_none() {
-                    findings.note(&CALLS, "the call lacks `name` or `arguments`");
-                }
-            });
+            findings.embedded(&text, &CALLS, |findings, call| check_call(call, findings));
         }
     });
+    role
+}
+
+fn check_call(call: &RawJson<'_>, findings: &mut Findings) {
+    let arguments = call.get("arguments");
+    let Some(arguments) = arguments.filter(|_| call.get("name").is_some()) else {
+        return findings.note(&CALLS, "the call lacks `name` or `arguments`");
+    };
+    if arguments.is_null() {
+        findings.note(&CALLS, "the arguments are null");
+    } else if let Some(text) = arguments.as_text() {
+        findings.embedded(&text, &CALLS, |_, _| {});
+    }
 }
 
 fn make(_: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
@@ -314,7 +364,10 @@ pub(crate) struct Turns<'r> {
 
 impl Turns<'_> {
     pub(crate) fn write(&mut self, range: Range<usize>, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
+        self.system(&range, w);
         let mut index = range.start;
+        // Where the last result ends, if nothing was written since.
+        let mut result = None;
         while index < range.end {
             let message = &self.messages[index];
             account::fields(message, index, Carried::default(), self.losses);
@@ -322,13 +375,23 @@ impl Turns<'_> {
                 self.before = None;
             }
             match message.role() {
+                Role::System | Role::Developer => {}
                 Role::Assistant => self.assistant(index, message, w)?,
                 Role::Tool => {
                     let is_result = |index: &usize| *self.messages[*index].role() == Role::Tool;
                     let results = index..index + (index..range.end).take_while(is_result).count();
+                    let start = w.position();
                     self.results(&results, &range, w)?;
+                    if w.position() > start {
+                        result = Some(w.position());
+                    }
                     index = results.end;
                     continue;
+                }
+                _ if result == Some(w.position()) => {
+                    let text = "a user turn follows a tool result with no assistant turn between, which the templates of \
+                                ms-swift refuse";
+                    return Err(EncodeError::at(index, EncodeErrorKind::Order, text));
                 }
                 _ => {
                     let role = plain::role(message, index, self.losses);
@@ -340,6 +403,44 @@ impl Turns<'_> {
             index += 1;
         }
         Ok(())
+    }
+
+    /// Writes what the system messages say as one in front: the templates take no other. A completion has no front, so there
+    /// they are left out.
+    fn system(&mut self, range: &Range<usize>, w: &mut JsonWriter<'_>) {
+        let messages = self.messages;
+        let mut systems = range.clone().filter(|&index| is_system(&messages[index]));
+        let Some(first) = systems.next() else { return };
+        if matches!(self.part, Part::Completion) {
+            range
+                .clone()
+                .filter(|&index| is_system(&messages[index]))
+                .for_each(|index| self.losses.note(Loss::SystemMessage, index));
+            return;
+        }
+        w.begin_object();
+        w.key("role").str("system");
+        let mut s = w.key("content").begin_string();
+        let mut leading = true;
+        for (index, message) in messages.iter().enumerate().take(range.end).skip(range.start) {
+            leading &= is_system(message);
+            if !is_system(message) {
+                continue;
+            }
+            if !leading {
+                self.losses.note(Loss::SystemMessage, index);
+            }
+            if index > first {
+                self.losses.note(Loss::MergedTurns, index);
+                s.push("\n\n");
+            }
+            plain::role(message, index, self.losses);
+            account::not_assistant(message, index, self.reasoning, self.losses);
+            account::name(message, index, None, self.losses);
+            text::append(message.content(), index, &mut s, self.losses);
+        }
+        s.end();
+        w.end_object();
     }
 
     fn assistant(

@@ -16,8 +16,9 @@ from trl.data_utils import is_conversational, maybe_apply_chat_template, maybe_e
 PACKAGES = ["trl", "transformers"]
 FORMATS = [
     "hf", "hf+prompt-completion", "trl-preference", "trl-preference+implicit-prompt", "trl-preference+standard", "trl-kto",
-    "trl-reward", "trl-prompt-completion", "trl-text", "trl-prompt-only",
-]
+    "trl-reward", "trl-prompt-completion", "trl-prompt-completion+text", "trl-prompt-only", "trl-prompt-only+text", "hf+one-call",
+    "hf+reasoning", "hf+thinking", "hf+tools-text",
+] + [name + extension for name in ("chatml", "hermes", "llama3", "harmony", "text-template") for extension in ("", "+prompt-completion")]
 # Which keys a record of each kind may have, beside `tools` and `metadata`.
 KINDS = [{"messages"}, {"prompt", "completion"}, {"prompt", "chosen", "rejected"}, {"chosen", "rejected"},
          {"prompt", "completion", "label"}, {"chosen", "rejected", "margin"}, {"prompt"}, {"text"}]
@@ -63,5 +64,8 @@ USER = {"role": "user", "content": "hi"}
 BAD = [
     ("hf", {"messages": "hi", "other": 1}),
     ("trl-kto", {"prompt": [USER], "completion": [{"role": "assistant", "content": "a"}], "label": 1}),
+    ("chatml", {"text": ["hi"]}),
+    ("chatml+prompt-completion", {"prompt": "hi", "completion": [USER]}),
+    ("chatml+segments", {"segments": [{"text": "hi", "label": True}]}),
     ("trl-preference", {"prompt": [{"role": "system", "content": "s"}], "chosen": [USER], "rejected": [USER]}),
 ]

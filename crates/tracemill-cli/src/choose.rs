@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use tracemill::curate::{
     Choosing, Condition, Identity, Keep, NamedFilter, Order, Screen, Screening, Shares, SplitBy,
 };
-use tracemill::{Curation, GroupBy, MillBuilder, ScreenAction, ToolSets};
+use tracemill::{Curation, MillBuilder, ScreenAction, Strata, ToolSets};
 
 use crate::failure::Failure;
 
@@ -55,9 +55,9 @@ pub(crate) struct ChooseArgs {
     #[arg(long, value_name = "N")]
     pub(crate) sample: Option<usize>,
 
-    /// Draw the sample in equal shares from the values at this JSON pointer
-    #[arg(long, value_name = "POINTER", requires = "sample")]
-    pub(crate) stratify_by: Option<GroupBy>,
+    /// Draw the sample in equal shares from the values at a JSON pointer, or from buckets of the score, as in score:0.25
+    #[arg(long, value_name = "POINTER|score:WIDTH", requires = "sample")]
+    pub(crate) stratify_by: Option<Strata>,
 
     /// Keep the first so many of the traces that are left, before they are put in another order
     #[arg(long, value_name = "N")]
@@ -107,8 +107,8 @@ pub(crate) fn curation(args: &ChooseArgs) -> Result<Curation, Failure> {
     if let Some(identity) = args.dedup {
         curation = curation.with_identity(identity);
     }
-    if let Some(pointer) = &args.stratify_by {
-        curation = curation.with_strata(pointer.clone());
+    if let Some(strata) = &args.stratify_by {
+        curation = curation.with_strata(strata.clone());
     }
     let bounds = [args.min_group_score, args.max_group_score];
     if bounds.iter().flatten().any(|bound| bound.is_nan()) {

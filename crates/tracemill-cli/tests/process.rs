@@ -431,3 +431,39 @@ fn a_sample_of_pairs_is_a_part_of_all_pairs_in_their_order() {
     assert_ne!(pairs(&["--max-pairs", "50", "--seed", "5"]), drawn);
     assert_eq!(pairs(&["--max-pairs", "100000"]), all);
 }
+
+#[test]
+fn pairs_are_split_into_files_by_prompt() {
+    let folder = TempDir::new().unwrap();
+    let line = |prompt: usize, score: usize| {
+        format!(
+            r#"{{"messages":[{{"role":"user","content":"q{prompt}"}},{{"role":"assistant","content":"a{score}"}}],"score":{score}}}"#
+        ) + "\n"
+    };
+    let text: String = (0..300).map(|n| line(n % 50, n / 50)).collect();
+    fs::write(folder.path().join("attempts.jsonl"), text).unwrap();
+    let arguments = [
+        "pairs",
+        "attempts.jsonl",
+        "--to",
+        "trl-preference",
+        "--split",
+        "train=0.8,test=0.2",
+        "-o",
+        "sides",
+    ];
+    let output = run(folder.path(), &arguments);
+    assert!(output.status.success(), "{}", message(&output));
+    let sides = folder.path().join("sides");
+    assert_eq!(names(&sides), ["test.jsonl", "train.jsonl"]);
+    let counts = ["test.jsonl", "train.jsonl"].map(|name| {
+        let text = fs::read_to_string(sides.join(name)).unwrap();
+        text.lines().count()
+    });
+    // Every prompt has six answers of different scores, which are 15 pairs.
+    assert_eq!(counts[0] + counts[1], 50 * 15);
+    assert!(
+        counts.iter().all(|count| count % 15 == 0 && *count > 0),
+        "{counts:?}"
+    );
+}

@@ -87,6 +87,8 @@ pub enum Order {
     Input,
     /// By keyed hash.
     Shuffled,
+    /// By keyed hash of the group, or of the prompt where there is none: what belongs together stays together.
+    ShuffledGroups,
     /// The easiest first: by the mean score of the group, falling; groups without scores last; else as they came.
     Curriculum,
 }
@@ -149,6 +151,15 @@ impl Choosing {
     /// Sets the order.
     pub fn order(&mut self, order: Order) -> &mut Self {
         self.order = order;
+        self
+    }
+
+    /// The same decisions, with a shuffle that keeps groups together.
+    #[must_use]
+    pub fn keeping_groups(mut self) -> Self {
+        if self.order == Order::Shuffled {
+            self.order = Order::ShuffledGroups;
+        }
         self
     }
 
@@ -282,6 +293,10 @@ impl Choosing {
             Order::Shuffled => chosen
                 .order
                 .sort_unstable_by_key(|&index| (keyed_hash(!self.seed, u128::from(index)), index)),
+            Order::ShuffledGroups => chosen.order.sort_unstable_by_key(|&index| {
+                let unit = candidates[index as usize].unit();
+                (keyed_hash(!self.seed, u128::from(unit)), unit, index)
+            }),
             Order::Curriculum => {
                 let means = unit_means(candidates, &chosen.order);
                 let mut order: Vec<_> = chosen.order.iter().copied().zip(means).collect();

@@ -1,23 +1,19 @@
-//! Choosing traces: filters of one trace in the workers, and the two passes of decisions over all of them.
+//! Choosing traces: filters of one trace in the workers, and decisions over all of them.
 
-use tracemill_curate::{
-    Candidate, Choosing, Chosen, Condition, CurateError, Identity, NamedFilter, Scratch, tools_of,
-};
-use tracemill_io::{Extent, Fill, Gathered, Gatherer};
+mod passes;
+mod strata;
+
+pub use strata::Strata;
+
+use tracemill_curate::{Candidate, Choosing, Condition, Identity, NamedFilter, Scratch, tools_of};
 use tracemill_model::Trace;
-use tracemill_sources::{Batch, Source};
+use tracemill_sources::Source;
 
-use crate::adjust::{GroupBy, Joined};
+use crate::adjust::Joined;
 use crate::error::{Error, ErrorKind};
-use crate::inputs::Planned;
-use crate::ledger::{Counts, Ledger};
-use crate::mill::{Config, Mill};
-use crate::run::Open;
+use crate::ledger::Counts;
+use crate::mill::Config;
 use crate::select::ScoreFilter;
-use crate::work::{Done, Numbered, Place, Work};
-
-/// How many bytes of records one task of the second pass gathers, about.
-const TASK: usize = 256 * 1024;
 
 /// Whether traces with other tools than the first are accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +54,7 @@ pub struct Curation {
     filters: Vec<NamedFilter>,
     tools: ToolSets,
     identity: Option<Identity>,
-    strata: Option<GroupBy>,
+    strata: Option<Strata>,
     choosing: Option<Choosing>,
 }
 
@@ -96,10 +92,10 @@ impl Curation {
         self
     }
 
-    /// Takes samples in equal shares from the values at a pointer.
+    /// Takes samples in equal shares from what divides traces.
     #[must_use]
-    pub fn with_strata(mut self, pointer: GroupBy) -> Self {
-        self.strata = Some(pointer);
+    pub fn with_strata(mut self, strata: Strata) -> Self {
+        self.strata = Some(strata);
         self
     }
 
@@ -147,7 +143,27 @@ impl Curation {
         Ok(code.is_none())
     }
 
-    fn candidate(
+    /// The decisions over all traces, if there are any.
+    pub(crate) fn choosing(&self) -> Option<&Choosing> {
+        self.choosing.as_ref()
+    }
+
+    /// Fails at a trace with other tools than those before it, if they are to be the same.
+    pub(crate) fn check_tools(
+        &self,
+        trace: &Trace<'_>,
+        place: &dyn std::fmt::Display,
+        seen: &mut SeenTools,
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
+        if self.tools == ToolSets::Any {
+            return Ok(());
+        }
+        seen.add(Some(tools_of(trace, scratch)), place)
+    }
+
+    /// What the decisions need of a trace.
+    pub(crate) fn candidate(
         &self,
         scores: &ScoreFilter,
         trace: &Trace<'_>,
@@ -157,7 +173,8 @@ impl Curation {
         let Some(choosing) = &self.choosing else {
             return Ok(Candidate::default());
         };
-        let score = if choosing.looks_at_scores() {
+        let by_score = self.strata.as_ref().is_some_and(Strata::looks_at_scores);
+        let score = if by_score || choosing.looks_at_scores() {
             scores.score(trace, source)?
         } else {
             None
@@ -166,278 +183,29 @@ impl Curation {
         if choosing.looks_at_identities() {
             candidate.identity = self.identity.unwrap_or(Identity::Exact).of(trace, scratch);
         }
-        let stratum = self.strata.as_ref().and_then(|pointer| pointer.value(trace));
+        let stratum = self.strata.as_ref().and_then(|strata| strata.of(trace, score));
         Ok(match stratum {
-            Some(value) => candidate.in_stratum(value.as_str()),
+            Some(name) => candidate.in_stratum(&name),
             None => candidate,
         })
     }
 }
 
-/// Where the record of a trace is, and which of its traces it is.
-#[derive(Clone, Copy, Debug)]
-struct Spot {
-    byte: u64,
-    length: u32,
-    input: u32,
-    which: u32,
-}
+/// The tools that all traces have, as far as somebody saw.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SeenTools(Option<u128>);
 
-impl Spot {
-    fn extent(&self) -> Extent {
-        Extent {
-            input: self.input as usize,
-            byte: self.byte,
-            len: self.length as usize,
+impl SeenTools {
+    fn add(&mut self, tools: Option<u128>, place: &dyn std::fmt::Display) -> Result<(), Error> {
+        match tools {
+            Some(own) if *self.0.get_or_insert(own) != own => Err(mixed_tools(place)),
+            _ => Ok(()),
         }
     }
-}
 
-/// What the first pass finds in a block.
-#[derive(Debug, Default)]
-struct Surveyed {
-    done: Done,
-    found: Vec<(Candidate, Spot)>,
-    /// The tools of the traces that stay, if they are to be the same.
-    tools: Option<u128>,
-    scratch: Scratch,
-}
-
-/// One piece of the second pass: chosen traces, in the order of the output.
-#[derive(Debug, Default)]
-struct Task {
-    chosen: Vec<(Spot, usize)>,
-}
-
-/// What came of a piece: bytes, and whose they are: (side, end, examples).
-#[derive(Debug, Default)]
-struct Made {
-    done: Done,
-    pieces: Vec<(usize, usize, u64)>,
-    gathered: Gathered,
-}
-
-impl Mill {
-    /// Decides which traces are converted, and converts them.
-    pub(crate) fn curate(
-        &self,
-        planned: &[Planned],
-        work: &Work<'_>,
-        open: &mut Open<'_>,
-        ledger: &mut Ledger,
-    ) -> Result<(), Error> {
-        let mut gatherer = Gatherer::new();
-        for planned in planned {
-            gatherer.add(&planned.input)?;
-        }
-        let (candidates, spots) = self.survey(planned, work, open, ledger)?;
-        let choosing = self.config.curation.choosing.clone().unwrap_or_default();
-        let chosen = choosing
-            .choose(&candidates)
-            .map_err(|error: CurateError| Error::config(error))?;
-        drop(candidates);
-        for (code, dropped) in chosen.dropped() {
-            ledger.traces.filtered.add_many(code, dropped);
-        }
-        self.write_chosen(
-            &Second {
-                work,
-                gatherer: &gatherer,
-                spots: &spots,
-                chosen: &chosen,
-            },
-            open,
-            ledger,
-        )
-    }
-
-    /// The first pass: what decisions need, of every trace that the filters leave.
-    fn survey(
-        &self,
-        planned: &[Planned],
-        work: &Work<'_>,
-        open: &mut Open<'_>,
-        ledger: &mut Ledger,
-    ) -> Result<(Vec<Candidate>, Vec<Spot>), Error> {
-        let config = &*self.config;
-        let find = |numbered: &Numbered, surveyed: &mut Surveyed| {
-            surveyed.found.clear();
-            surveyed.tools = None;
-            let Surveyed {
-                done,
-                found,
-                tools,
-                scratch,
-            } = surveyed;
-            work.decode_block(numbered, done, |record, which, trace, done| {
-                let source = work.source(crate::work::Place::of(record));
-                if !work.admits(work.place(record), trace, done)? {
-                    return Ok(());
-                }
-                if config.curation.tools == ToolSets::Same {
-                    let own = tools_of(trace, scratch);
-                    if *tools.get_or_insert(own) != own {
-                        return Err(mixed_tools(&record.locator()));
-                    }
-                }
-                let too_large = || {
-                    Error::new(
-                        ErrorKind::Limit,
-                        format!("{}: a record of 4 GiB", record.locator()),
-                    )
-                };
-                let spot = Spot {
-                    byte: record.locator().byte(),
-                    length: u32::try_from(record.bytes().len()).map_err(|_| too_large())?,
-                    input: record.input() as u32,
-                    which: which as u32,
-                };
-                found.push((
-                    config
-                        .curation
-                        .candidate(&config.scores, trace, source, scratch)?,
-                    spot,
-                ));
-                Ok(())
-            });
-        };
-        let (mut candidates, mut spots, mut tools) = (Vec::new(), Vec::new(), None);
-        let watch = open.watch;
-        self.blocks(planned, watch, find, |surveyed: &mut Surveyed| {
-            open.take_over(&mut surveyed.done, ledger)?;
-            if let Some(own) = surveyed.tools
-                && *tools.get_or_insert(own) != own
-            {
-                return Err(mixed_tools(&"one block of the input"));
-            }
-            for (candidate, spot) in surveyed.found.drain(..) {
-                candidates.push(candidate);
-                spots.push(spot);
-            }
-            surveyed.done.failure.take().map_or(Ok(()), Err)
-        })?;
-        Ok((candidates, spots))
-    }
-
-    /// The second pass: reads what was chosen again, and encodes it.
-    fn write_chosen(
-        &self,
-        second: &Second<'_>,
-        open: &mut Open<'_>,
-        ledger: &mut Ledger,
-    ) -> Result<(), Error> {
-        let cancel = open.watch.cancel.clone();
-        let mut order = second.chosen.order().iter().copied();
-        let read = |task: &mut Task| -> Result<Fill, Error> {
-            task.chosen.clear();
-            let mut weight = 0;
-            while weight < TASK {
-                let Some(index) = order.next() else { break };
-                let spot = second.spots[index as usize];
-                weight += spot.length as usize;
-                task.chosen.push((spot, second.chosen.side(index)));
-            }
-            Ok(if task.chosen.is_empty() {
-                Fill::End
-            } else {
-                Fill::Block
-            })
-        };
-        let mut sides: Vec<(Vec<u8>, u64)> = vec![Default::default(); self.config.curation.sides().max(1)];
-        let take = |made: &mut Made| -> Result<(), Error> {
-            let mut start = 0;
-            for (side, end, examples) in made.pieces.drain(..) {
-                sides[side].0.extend_from_slice(&made.done.bytes[start..end]);
-                sides[side].1 += examples;
-                start = end;
-            }
-            ledger.merge(&made.done.ledger);
-            open.write(&[], &made.done.rejects)?;
-            for (side, (bytes, examples)) in sides.iter_mut().enumerate() {
-                open.write_side(side, bytes, std::mem::take(examples))?;
-                bytes.clear();
-            }
-            made.done.failure.take().map_or(Ok(()), Err)
-        };
-        tracemill_io::run(
-            self.config.threads,
-            &cancel,
-            read,
-            |task, made| second.task(task, made),
-            take,
-        )
-    }
-}
-
-/// What the second pass reads.
-struct Second<'s> {
-    work: &'s Work<'s>,
-    gatherer: &'s Gatherer,
-    spots: &'s [Spot],
-    chosen: &'s Chosen,
-}
-
-impl Second<'_> {
-    fn task(&self, task: &Task, made: &mut Made) {
-        made.done.clear();
-        made.pieces.clear();
-        if let Err(error) = self.encode(task, made) {
-            made.done.failure = Some(error);
-        }
-        made.done.settle();
-    }
-
-    fn encode(&self, task: &Task, made: &mut Made) -> Result<(), Error> {
-        let extents: Vec<Extent> = task.chosen.iter().map(|(spot, _)| spot.extent()).collect();
-        let Made {
-            done,
-            pieces,
-            gathered,
-        } = made;
-        self.gatherer.gather(&extents, gathered)?;
-        let mut batch = Batch::new();
-        let mut decoded = None;
-        for (index, (spot, side)) in task.chosen.iter().enumerate() {
-            let place = Place::Gathered {
-                name: self.work.inputs[spot.input as usize].input.name(),
-                gatherer: self.gatherer,
-                extent: spot.extent(),
-                record: gathered.get(index),
-            };
-            // Neighbours are often traces of one record.
-            if decoded != Some(spot.extent()) {
-                self.decode(spot, gathered.get(index), &mut batch, &place)?;
-                decoded = Some(spot.extent());
-            }
-            let trace = batch
-                .traces()
-                .get(spot.which as usize)
-                .ok_or_else(|| changed(&place))?;
-            let before = done.ledger.examples;
-            self.work.make(place, trace, done)?;
-            pieces.push((*side, done.bytes.len(), done.ledger.examples - before));
-        }
-        Ok(())
-    }
-
-    fn decode<'r>(
-        &'r self,
-        spot: &Spot,
-        bytes: &'r [u8],
-        batch: &mut Batch<'r>,
-        place: &Place<'_>,
-    ) -> Result<(), Error> {
-        batch.clear();
-        let planned = &self.work.inputs[spot.input as usize];
-        let text = std::str::from_utf8(bytes).map_err(|_| changed(place))?;
-        planned
-            .source
-            .decode(&planned.context, text, batch)
-            .map_err(|_| changed(place))?;
-        for trace in batch.traces_mut() {
-            self.work.config.change_again(trace, planned.input.name());
-        }
-        Ok(())
+    /// Takes over what was seen in a block, and leaves nothing there.
+    pub(crate) fn take_over(&mut self, block: &mut SeenTools) -> Result<(), Error> {
+        self.add(std::mem::take(block).0, &"one block of the input")
     }
 }
 
@@ -464,152 +232,9 @@ impl Config {
     }
 }
 
-fn changed(place: &Place<'_>) -> Error {
-    Error::new(
-        ErrorKind::Input,
-        format!("{place}: has changed while it was read"),
-    )
-}
-
 fn mixed_tools(place: &dyn std::fmt::Display) -> Error {
     let message = format!(
         "{place}: has other tools than the traces before it, and `--require-same-tools` is set; choose with `--where`"
     );
     Error::new(ErrorKind::Record, message).with_code("mixed-tools")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::num::NonZeroUsize;
-
-    use tracemill_curate::{Keep, Order, SplitBy};
-    use tracemill_io::{Digest, Input, OutputFolder, Overwrite, Threads};
-
-    use super::*;
-    use crate::run::Run;
-
-    /// Traces of several groups, of which some share prompts across groups and some repeat.
-    fn lines(count: usize) -> String {
-        let line = |n: usize| {
-            format!(
-                "{{\"messages\":[{{\"role\":\"user\",\"content\":\"q{}\"}},{{\"role\":\"assistant\",\"content\":\"a{}\"}}],\"group\":{{\"key\":{}}},\"score\":{}}}\n",
-                n % 701,
-                n % 1_999,
-                n % 97,
-                n % 7
-            )
-        };
-        (0..count).map(line).collect()
-    }
-
-    fn mill(choosing: &Choosing, threads: usize) -> Mill {
-        let mut builder = Mill::builder();
-        builder
-            .format("tracemill")
-            .unwrap()
-            .curation(Curation::new().with_choosing(choosing.clone()))
-            .threads(Threads::exactly(NonZeroUsize::new(threads).unwrap()));
-        builder.build().unwrap()
-    }
-
-    #[test]
-    fn threads_change_no_byte_and_the_account_adds_up() {
-        let mut choosing = Choosing::new();
-        choosing
-            .dedup(Keep::Best)
-            .sample(1_500)
-            .order(Order::Shuffled)
-            .seed(5);
-        let run = |threads| {
-            mill(&choosing, threads)
-                .collect([Input::bytes("a.jsonl", lines(20_000))])
-                .unwrap()
-        };
-        let (one, four) = (run(1), run(4));
-        assert_eq!(one.bytes, four.bytes);
-        assert_eq!(one.ledger, four.ledger);
-        assert_eq!(one.ledger.examples, 1_500);
-        assert!(one.ledger.balances());
-    }
-
-    #[test]
-    fn several_inputs_are_one() {
-        let mut choosing = Choosing::new();
-        choosing.dedup(Keep::First);
-        let input = || Input::bytes("a.jsonl", lines(50));
-        let ledger = mill(&choosing, 2).collect([input(), input()]).unwrap().ledger;
-        assert_eq!(
-            (ledger.examples, ledger.traces.filtered.get("duplicate")),
-            (50, 50)
-        );
-    }
-
-    /// The sides as sets of lines, in a folder written by a split of the first `count` lines.
-    fn sides(count: usize, by: SplitBy) -> Vec<Vec<String>> {
-        let mut choosing = Choosing::new();
-        choosing.split("train=0.8,test=0.2".parse().unwrap(), by);
-        let place = std::env::temp_dir().join(format!(
-            "tracemill-split-{}-{count}-{}",
-            std::process::id(),
-            by.name()
-        ));
-        let folder = OutputFolder::create(&place, Overwrite::Allow).unwrap();
-        let input = [Input::bytes("a.jsonl", lines(count))];
-        let run = Run::into_folder(input, folder, choosing.sides().unwrap(), Digest::None).unwrap();
-        let ledger = mill(&choosing, 2).execute(run).unwrap();
-        assert!(ledger.balances());
-        let read = |name| {
-            let text = std::fs::read_to_string(place.join(name)).unwrap();
-            text.lines().map(ToOwned::to_owned).collect::<Vec<_>>()
-        };
-        let sides = vec![read("train.jsonl"), read("test.jsonl")];
-        assert_eq!(ledger.sides, 2);
-        for (side, output) in sides.iter().zip(&ledger.outputs) {
-            assert_eq!(side.len() as u64, output.records);
-        }
-        std::fs::remove_dir_all(&place).unwrap();
-        sides
-    }
-
-    #[test]
-    fn no_group_and_no_prompt_is_on_both_sides() {
-        for by in [SplitBy::Hash, SplitBy::Positional, SplitBy::Shuffled] {
-            let sides = sides(600, by);
-            assert!(!sides[0].is_empty(), "{}", by.name());
-            let keys = |side: &[String]| {
-                let mut keys = Vec::new();
-                for line in side {
-                    let trace = Trace::from_json(line).unwrap();
-                    keys.push(trace.group().unwrap().key().as_json().as_str().to_owned());
-                    keys.push(trace.messages()[0].content().as_text().unwrap().body().to_owned());
-                }
-                keys
-            };
-            let (train, test) = (keys(&sides[0]), keys(&sides[1]));
-            assert!(test.iter().all(|key| !train.contains(key)), "{}", by.name());
-        }
-    }
-
-    #[test]
-    fn what_is_appended_moves_nothing() {
-        let (before, after) = (sides(300, SplitBy::Hash), sides(900, SplitBy::Hash));
-        for (before, after) in before.iter().zip(&after) {
-            assert_eq!(before[..], after[..before.len()]);
-        }
-    }
-
-    #[test]
-    fn pairs_and_memory_refuse_what_needs_all_traces() {
-        let mut choosing = Choosing::new();
-        choosing.limit(1);
-        let line = lines(1);
-        let trace = Trace::from_json(&line).unwrap();
-        let error = mill(&choosing, 1).encode(&[trace]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
-        choosing.split("a=0.5,b=0.5".parse().unwrap(), SplitBy::Hash);
-        let error = mill(&choosing, 1)
-            .collect([Input::bytes("a.jsonl", line.clone())])
-            .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
-    }
 }

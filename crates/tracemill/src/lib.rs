@@ -72,7 +72,7 @@ mod work;
 pub use adjust::{GroupBy, SystemPrompt};
 pub use checking::{Checked, Checking, Found};
 
-pub use curating::{Curation, ToolSets};
+pub use curating::{Curation, Strata, ToolSets};
 pub use error::{Error, ErrorKind};
 pub use inspecting::{Inspected, Inspecting};
 pub use ledger::{

@@ -13,7 +13,7 @@ use crate::adjust::{Adjustments, GroupBy, SystemPrompt};
 use crate::curating::Curation;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::Ledger;
-use crate::pairing::Pairing;
+use crate::pairing::{GroupOrder, Pairing};
 use crate::policy::{AllowedLosses, Chains, OnError};
 use crate::scores::JoinedScores;
 use crate::screening::{ScreenAction, Screens};
@@ -360,9 +360,10 @@ impl MillBuilder {
         if self.filter.min.is_some_and(f64::is_nan) {
             return Err(Error::config("the minimum score is not a number"));
         }
-        if self.pairing.is_some() && self.curation.is_global() {
+        let is_streamed = |pairing: &Pairing| pairing.order == GroupOrder::Grouped;
+        if self.pairing.as_ref().is_some_and(is_streamed) && self.curation.is_global() {
             return Err(Error::config(
-                "pairs are not chosen by duplicates, samples, splits and orders of traces; convert to `tracemill` first, and pair what that wrote",
+                "`--grouped` reads the input once, and duplicates, samples, splits and orders are decided over all of it; leave out `--grouped`",
             ));
         }
         if matches!(self.examples, Examples::Labelled { threshold } if threshold.is_nan()) {

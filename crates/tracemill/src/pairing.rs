@@ -5,6 +5,7 @@
 //! budget not even that.
 
 mod account;
+mod choosing;
 mod groups;
 mod index;
 mod lists;

@@ -216,6 +216,7 @@ impl Mill {
         let mut open = Open {
             output: run.output,
             examples: vec![0; run.others.len() + 1],
+            sides: vec![Vec::new(); run.others.len() + 1],
             others: run.others,
             rejects: run.rejects,
             counts,
@@ -415,9 +416,20 @@ pub(crate) struct Open<'r> {
     others: Vec<Output>,
     /// How many examples went to each side.
     examples: Vec<u64>,
+    /// For each side, what is appended next.
+    sides: Vec<Vec<u8>>,
     rejects: Option<Output>,
     counts: Vec<u64>,
     pub(crate) watch: Watch<'r>,
+}
+
+/// Records of one side of a split that stand together in a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) side: usize,
+    /// Where they end; they begin where those of the piece before end.
+    pub(crate) end: usize,
+    pub(crate) examples: u64,
 }
 
 impl Open<'_> {
@@ -434,17 +446,20 @@ impl Open<'_> {
         self.write(&done.bytes, &done.rejects)
     }
 
-    /// Appends records to one side of a split; the first is the output of a run without.
-    pub(crate) fn write_side(&mut self, side: usize, bytes: &[u8], examples: u64) -> Result<(), Error> {
-        if bytes.is_empty() {
-            return Ok(());
+    /// Appends records piece by piece, each to its side of a split.
+    pub(crate) fn write_pieces(&mut self, bytes: &[u8], pieces: &[Piece]) -> Result<(), Error> {
+        let mut start = 0;
+        for piece in pieces {
+            self.examples[piece.side] += piece.examples;
+            self.sides[piece.side].extend_from_slice(&bytes[start..piece.end]);
+            start = piece.end;
         }
-        self.examples[side] += examples;
-        let output = match side.checked_sub(1) {
-            Some(other) => &mut self.others[other],
-            None => &mut self.output,
-        };
-        Ok(output.append(bytes)?)
+        let outputs = std::iter::once(&mut self.output).chain(&mut self.others);
+        for (output, side) in outputs.zip(&mut self.sides) {
+            output.append(side)?;
+            side.clear();
+        }
+        Ok(())
     }
 
     /// Appends records, and lines of the reject file.

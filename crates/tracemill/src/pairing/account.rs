@@ -34,6 +34,10 @@ pub(crate) struct Paired {
     pub(crate) different_scores: bool,
     pub(crate) pieces: Vec<Piece>,
     pub(crate) listed: Listed,
+    /// The side of a split that it is on; 0 without.
+    pub(crate) side: usize,
+    /// Where its records end in the block's bytes.
+    pub(crate) end: usize,
     /// How many further records its candidates come from, where the source counts that, and its code.
     pub(crate) continued: Option<(&'static str, u64)>,
 }
@@ -106,7 +110,7 @@ impl Account {
     }
 
     /// Settles one group: appends what stays of its records to `out`, unless all of them stay, and counts what those
-    /// lost.
+    /// lost. Gives the number of its records that stay.
     pub(crate) fn settle(
         &mut self,
         group: &mut Paired,
@@ -114,7 +118,7 @@ impl Account {
         losses: &mut impl Iterator<Item = Losses>,
         tally: &mut LossTally,
         out: &mut Vec<u8>,
-    ) {
+    ) -> u64 {
         self.different_scores += u64::from(group.different_scores);
         let mut used = vec![false; group.fates.len()];
         let mut late = vec![None; group.fates.len()];
@@ -133,8 +137,9 @@ impl Account {
             }
             let pairs = group.pieces.len() as u64;
             self.count(group, &used, &late, pairs + group.listed.pairs);
-            self.totals.examples += pairs + group.listed.records;
-            return;
+            let examples = pairs + group.listed.records;
+            self.totals.examples += examples;
+            return examples;
         }
         let mut written = 0;
         for piece in &group.pieces {
@@ -154,6 +159,7 @@ impl Account {
         }
         self.count(group, &used, &late, written);
         self.totals.examples += written;
+        written
     }
 
     /// Whether pairs that were made may be left out; if not, `settle` leaves their bytes where they are.

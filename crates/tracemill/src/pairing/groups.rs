@@ -158,6 +158,7 @@ impl GroupWork<'_> {
         if !choice.is_empty() {
             self.gather(entries, &choice, &mut paired, done)?;
         }
+        paired.end = done.bytes.len();
         done.paired.push(paired);
         Ok(())
     }
@@ -192,6 +193,8 @@ impl GroupWork<'_> {
             different_scores: selected.has_different_scores(),
             pieces: Vec::new(),
             listed: Listed::default(),
+            side: entries.first().map_or(0, Entry::side),
+            end: done.bytes.len(),
             continued: self.continued(entries),
         };
         Ok((choice, paired))

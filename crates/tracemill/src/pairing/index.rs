@@ -26,6 +26,8 @@ const HAS_TRIAL: u16 = 1;
 const UNIQUE: u16 = 2;
 const EMPTY: u16 = 4;
 const COMPARED: u16 = 8;
+/// The side of a split is in the upper half of the flags.
+const SIDE: u32 = 8;
 
 /// Where the record of a candidate is, and which of its traces it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +108,22 @@ fn flags(facts: &CandidateFacts) -> u16 {
 }
 
 impl Entry {
+    /// The same, on a side of a split.
+    pub(crate) fn on_side(mut self, side: u8) -> Self {
+        self.flags |= u16::from(side) << SIDE;
+        self
+    }
+
+    /// The side of a split; 0 without.
+    pub(crate) fn side(&self) -> usize {
+        usize::from(self.flags >> SIDE)
+    }
+
+    /// Where it stands in the input: as a key to sort by.
+    pub(crate) fn position(&self) -> (u32, u64, u16) {
+        (self.input, self.byte, self.which)
+    }
+
     /// Whether another candidate is of the same record.
     pub(crate) fn same_record(&self, other: &Entry) -> bool {
         (self.input, self.byte) == (other.input, other.byte)
@@ -203,8 +221,9 @@ mod tests {
                     trial: 7,
                     which: 0,
                     flags: flags(&facts),
-                };
-                assert_eq!(entry.facts(), facts);
+                }
+                .on_side(63);
+                assert_eq!((entry.facts(), entry.side()), (facts, 63));
                 let mut bytes = [0xff; Entry::SIZE];
                 entry.write_to(&mut bytes);
                 assert_eq!(Entry::read_from(&bytes).facts(), facts);

@@ -1,17 +1,22 @@
 //! The two passes of a pairing run.
 
-use tracemill_io::{Fill, Gatherer, GroupIndex, Groups, TemporaryFiles};
-use tracemill_pairs::{PromptScratch, Sampler, ScoreValue, SeenPairs};
+use tracemill_curate::Candidate;
+use tracemill_io::{Fill, Gatherer, Groups, Record};
+use tracemill_model::Trace;
+use tracemill_pairs::{PromptMode, PromptScratch, Sampler, ScoreValue, SeenPairs};
+use tracemill_sources::Source;
 
 use super::account::{Account, Choice, nothing_paired};
+use super::choosing::Index;
 use super::groups::{GroupWork, GroupsDone, Later, Task};
 use super::index::{Entry, Found};
 use super::{Duplicates, GroupOrder, Pairing};
+use crate::curating::SeenTools;
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
 use crate::ledger::{Ledger, LossTally};
-use crate::mill::{Mill, WhenEmpty};
-use crate::run::Open;
+use crate::mill::{Config, Mill, WhenEmpty};
+use crate::run::{Open, Piece};
 use crate::work::{Done, Numbered, Place, Rejects, Work};
 
 /// How many bytes of records one task of the second pass gathers, about.
@@ -22,7 +27,11 @@ const TASK: usize = 256 * 1024;
 struct Indexed {
     done: Done,
     found: Vec<Found>,
+    /// What choosing needs of each of them, if there is anything to choose.
+    facts: Vec<Candidate>,
+    tools: SeenTools,
     scratch: PromptScratch,
+    digests: tracemill_curate::Scratch,
 }
 
 impl Mill {
@@ -71,33 +80,43 @@ impl Mill {
         open: &mut Open<'_>,
         ledger: &mut Ledger,
     ) -> Result<Groups<Entry>, Error> {
-        let mut index = GroupIndex::new(pairing.memory, TemporaryFiles::new());
+        let mut index = Index::new(pairing, self.config.curation.choosing());
+        let mut tools = SeenTools::default();
         let find = |numbered: &Numbered, indexed: &mut Indexed| {
-            indexed.found.clear();
-            let (found, scratch) = (&mut indexed.found, &mut indexed.scratch);
-            work.decode_block(numbered, &mut indexed.done, |record, which, trace, done| {
-                let source = work.source(Place::of(record));
+            let Indexed {
+                done,
+                found,
+                facts,
+                tools,
+                scratch,
+                digests,
+            } = indexed;
+            found.clear();
+            facts.clear();
+            let mut finder = Finder {
+                config: &self.config,
+                mode: pairing.prompt,
+                found,
+                facts,
+                tools,
+                scratch,
+                digests,
+            };
+            work.decode_block(numbered, done, |record, which, trace, done| {
                 if !work.admits(work.place(record), trace, done)? {
                     return Ok(());
                 }
-                let score = self.config.scores.score(trace, source)?;
-                let score = score.and_then(|score| ScoreValue::new(score).ok());
-                match Found::new(record, which, trace, score, pairing.prompt, scratch)? {
-                    Some(candidate) => found.push(candidate),
-                    None => done.ledger.traces.unused.add("no-group"),
-                }
-                Ok(())
+                finder.find(record, which, trace, work.source(Place::of(record)), done)
             });
         };
         let watch = open.watch;
         self.blocks(planned, watch, find, |indexed: &mut Indexed| {
             open.take_over(&mut indexed.done, ledger)?;
-            for found in indexed.found.drain(..) {
-                index.push(found.group, &found.entry)?;
-            }
+            tools.take_over(&mut indexed.tools)?;
+            index.push(&indexed.found, &indexed.facts)?;
             indexed.done.failure.take().map_or(Ok(()), Err)
         })?;
-        Ok(index.finish()?)
+        index.finish(ledger)
     }
 
     /// One pass over the groups; without an output it only draws.
@@ -128,6 +147,7 @@ impl Mill {
         let cancel = open
             .as_ref()
             .map_or_else(Default::default, |open| open.watch.cancel.clone());
+        let chosen = self.config.curation.choosing().is_some();
         let (mut next, mut members) = (0, Vec::new());
         let read = |task: &mut Task| -> Result<Fill, Error> {
             task.first = next;
@@ -135,6 +155,10 @@ impl Mill {
             task.ends.clear();
             let mut weight = 0;
             while weight < TASK && groups.next_group(&mut members)? {
+                if chosen {
+                    // Whatever the order of the groups, that of the candidates in one is that of the input.
+                    members.sort_unstable_by_key(Entry::position);
+                }
                 if members.len() > pairing.max_group {
                     return Err(too_large(pairing.max_group));
                 }
@@ -149,20 +173,27 @@ impl Mill {
                 Fill::Block
             })
         };
-        let mut out = Vec::new();
+        let (mut out, mut pieces) = (Vec::new(), Vec::new());
         let take = |done: &mut GroupsDone| -> Result<(), Error> {
             out.clear();
+            pieces.clear();
             let mut tally = LossTally::default();
             let mut losses = done.losses.drain(..);
+            let may_drop = account.may_drop();
             for group in &mut done.paired {
-                account.settle(group, &done.bytes, &mut losses, &mut tally, &mut out);
+                let examples = account.settle(group, &done.bytes, &mut losses, &mut tally, &mut out);
+                pieces.push(Piece {
+                    side: group.side,
+                    end: if may_drop { out.len() } else { group.end },
+                    examples,
+                });
             }
             drop(losses);
             tally.drain_into(ledger);
             done.settle(ledger);
             if let Some(open) = open.as_deref_mut() {
-                let stays = if account.may_drop() { &out } else { &done.bytes };
-                open.write(stays, &done.rejects)?;
+                open.write(&[], &done.rejects)?;
+                open.write_pieces(if may_drop { &out } else { &done.bytes }, &pieces)?;
             }
             done.failure.take().map_or(Ok(()), Err)
         };
@@ -176,6 +207,43 @@ impl Mill {
         account.drain_into(ledger);
         worked?;
         Ok(account)
+    }
+}
+
+/// Finds the candidates of a block.
+struct Finder<'f> {
+    config: &'f Config,
+    mode: PromptMode,
+    found: &'f mut Vec<Found>,
+    facts: &'f mut Vec<Candidate>,
+    tools: &'f mut SeenTools,
+    scratch: &'f mut PromptScratch,
+    digests: &'f mut tracemill_curate::Scratch,
+}
+
+impl Finder<'_> {
+    fn find(
+        &mut self,
+        record: &Record<'_>,
+        which: usize,
+        trace: &Trace<'_>,
+        source: Option<&dyn Source>,
+        done: &mut Done,
+    ) -> Result<(), Error> {
+        let curation = &self.config.curation;
+        curation.check_tools(trace, &record.locator(), self.tools, self.digests)?;
+        let score = self.config.scores.score(trace, source)?;
+        let score = score.and_then(|score| ScoreValue::new(score).ok());
+        let Some(found) = Found::new(record, which, trace, score, self.mode, self.scratch)? else {
+            done.ledger.traces.unused.add("no-group");
+            return Ok(());
+        };
+        if curation.choosing().is_some() {
+            let candidate = curation.candidate(&self.config.scores, trace, source, self.digests)?;
+            self.facts.push(candidate);
+        }
+        self.found.push(found);
+        Ok(())
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             that is not 0 is an error. `compacted` ends a trace (`id/0`, `id/1`, …) and begins the next one: with its \
             `replacement_history`, or else with its text as an assistant message that is not trained on. `task_complete` is \
             `completed` and `turn_aborted` is `truncated`, whichever comes last; the last `token_count`, which counts the \
-            whole session, is kept. The output of `codex exec --json` is another format.",
+            whole session, is kept. The output of `codex exec --json` is another format, which `codex-exec` reads.",
     skips: &[
         Skip::new(
             NO_TURN,

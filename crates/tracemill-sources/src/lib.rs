@@ -81,6 +81,7 @@ mod candidates;
 mod chain;
 mod claude_code;
 mod codex;
+mod codex_exec;
 mod completions;
 mod detect;
 mod exchange;

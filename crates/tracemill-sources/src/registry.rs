@@ -6,10 +6,10 @@ use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
     alpaca, alpaca_eval, anthropic, arena_hard, atif, bedrock_converse, bfcl, candidates, claude_code, codex,
-    completions, gemini, gemini_cli, google_adk, inspect, kiln, langfuse, langsmith, llamafactory,
-    mini_swe_agent, mlflow, mt_bench, nat, openai_chat, openai_responses, openhands, openinference,
-    otel_genai, preference, prompt_completion, sharegpt, swe_agent, swink, tau_bench, tau2_bench,
-    terminal_bench, toolbench, tracemill, who_and_when,
+    codex_exec, completions, gemini, gemini_cli, google_adk, inspect, kiln, langfuse, langsmith,
+    llamafactory, mini_swe_agent, mlflow, mt_bench, nat, openai_chat, openai_responses, openhands,
+    openinference, otel_genai, preference, prompt_completion, sharegpt, swe_agent, swink, tau_bench,
+    tau2_bench, terminal_bench, toolbench, tracemill, who_and_when,
 };
 
 /// Everything the registry knows of one source.
@@ -186,6 +186,7 @@ pub fn sources() -> &'static [SourceInfo] {
         atif::INFO,
         claude_code::INFO,
         codex::INFO,
+        codex_exec::INFO,
         gemini_cli::INFO,
         google_adk::INFO,
         toolbench::INFO,

@@ -1,6 +1,7 @@
 //! What options change in a trace before it is encoded. Every change is counted.
 
-use tracemill_model::{Content, Group, GroupKind, Key, Message, RawJson, Role, Text, Tool, Trace};
+use tracemill_model::json::Cursor;
+use tracemill_model::{Content, Group, GroupKind, Key, Limits, Message, RawJson, Role, Text, Tool, Trace};
 
 use crate::error::Error;
 use crate::ledger::Counts;
@@ -102,9 +103,22 @@ impl GroupBy {
             "model" => RawJson::from(trace.model()?.borrowed()),
             "trial" => RawJson::from(trace.trial()?),
             "metadata" => trace.metadata()?.borrowed(),
+            "messages" | "tools" | "scores" | "outcome" | "group" => return self.look_up(trace),
             name => trace.extra().get(name)?.borrowed(),
         };
-        field.pointer(&self.rest).map(RawJson::into_owned)
+        let value = field.pointer(&self.rest).filter(|value| !value.is_null());
+        value.map(RawJson::into_owned)
+    }
+
+    /// The value in the whole canonical form, which is written for it.
+    fn look_up(&self, trace: &Trace<'_>) -> Option<RawJson<'static>> {
+        let mut canonical = Vec::new();
+        trace.write_json(&mut canonical);
+        let canonical = String::from_utf8(canonical).ok()?;
+        let deepest = Limits::default().with_depth(Limits::MAX_DEPTH);
+        let whole = Cursor::with_limits(&canonical, deepest).raw().ok()?;
+        let value = whole.pointer(&self.to_string()).filter(|value| !value.is_null());
+        value.map(RawJson::into_owned)
     }
 }
 
@@ -153,9 +167,12 @@ impl Adjustments {
             trace.set_tools(tools.clone());
             adjusted.add("tools");
         }
-        if let Some(key) = self.group_by.as_ref().and_then(|pointer| pointer.value(trace)) {
-            trace.set_group(Group::new(Key::new(key), GroupKind::Task));
-            adjusted.add("group-by");
+        if let Some(pointer) = &self.group_by {
+            let key = pointer.value(trace);
+            adjusted.add(if key.is_some() { "group-by" } else { "no-group-by" });
+            if let Some(key) = key {
+                trace.set_group(Group::new(Key::new(key), GroupKind::Task));
+            }
         }
     }
 }
@@ -233,6 +250,14 @@ mod tests {
         let line = r#"{"messages":[],"metadata":{"a/b":["x",7]}}"#;
         let (out, _) = adjusted(&by("/metadata/a~1b/1"), line);
         assert!(out.starts_with(r#"{"group":{"key":7,"kind":"task"}"#), "{out}");
-        assert_eq!(adjusted(&by("/metadata/none"), line).0, line);
+        let (out, counts) = adjusted(&by("/metadata/none"), line);
+        assert_eq!((out.as_str(), counts.get("no-group-by")), (line, 1));
+        let line = r#"{"messages":[{"role":"user","content":"hi","a/b":null}]}"#;
+        assert!(
+            adjusted(&by("/messages/0/content"), line)
+                .0
+                .starts_with(r#"{"group":{"key":"hi","#)
+        );
+        assert_eq!(adjusted(&by("/messages/0/a~1b"), line).0, line);
     }
 }

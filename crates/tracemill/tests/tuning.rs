@@ -143,4 +143,9 @@ fn a_line_that_another_one_begins_with_is_an_example_too() {
     let lines = line(hi) + &line(&format!("{hi},{bye}"));
     let (written, source, _) = again("bedrock-claude", Path::new("a.jsonl"), &lines);
     assert_eq!((&*written, &*source), (&*lines, "anthropic"));
+
+    let line = |turns: &str| format!("{{\"messages\":[{turns}],\"functions\":[{{\"name\":\"now\"}}]}}\n");
+    let lines = line(hi) + &line(&format!("{hi},{bye}"));
+    let (written, source, _) = again("openai", Path::new("a.jsonl"), &lines);
+    assert_eq!((written.lines().count(), &*source), (2, "openai-chat"));
 }

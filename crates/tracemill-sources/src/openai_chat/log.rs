@@ -65,6 +65,7 @@ impl<'a> Log<'a> {
         match self.response {
             Response::Answer(answer) => answered(self.own, self.request, answer, limits, batch),
             Response::Missing if !self.request.nested => {
+                batch.stand_alone();
                 batch.push(line(self.own, self.request, limits)?);
                 Ok(())
             }

@@ -348,3 +348,18 @@ fn result(item: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
     walk::keep_in_message(&mut message, item, &taken);
     Ok(message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_has_no_more_messages_than_allowed() {
+        let line = r#"{"type":"item.completed","item":{"id":"i","type":"agent_message","text":"hi"}}"#;
+        let context = Context::new(Limits::default().with_messages(2));
+        let assemble = |count| CodexExec.assemble(&context, &vec![line; count], &mut Batch::new());
+        assert!(assemble(2).is_ok());
+        let error = assemble(3).unwrap_err();
+        assert_eq!(error.error().kind(), tracemill_model::DecodeErrorKind::OverLimit);
+    }
+}

@@ -212,6 +212,9 @@ fn session(source: &str, messages: &[&str], rest: &str) -> Option<String> {
             format!(r#"{{"type":"user","uuid":"u","message":{{"content":[{blocks}]}}{rest}}}"#)
         }
         "codex" => format!(r#"{{"type":"response_item","payload":{{"type":"reasoning"}}{rest}}}"#),
+        "codex-exec" => {
+            format!(r#"{{"type":"item.completed","item":{{"type":"agent_message","text":"hi"}}{rest}}}"#)
+        }
         "gemini-cli" => {
             let said = vec![r#"{"type":"user","content":"hi"}"#; messages.len()].join(",");
             format!(r#"{{"sessionId":"s","messages":[{said}]{rest}}}"#)
@@ -226,7 +229,7 @@ fn session(source: &str, messages: &[&str], rest: &str) -> Option<String> {
 }
 
 /// Sources whose records hold a question and an answer, or one item of a session, and never more.
-const FEW: [&str; 3] = ["terminal-bench", "alpaca-eval", "codex"];
+const FEW: [&str; 4] = ["terminal-bench", "alpaca-eval", "codex", "codex-exec"];
 
 #[test]
 fn deep_nesting_and_many_messages_are_errors() {

@@ -219,7 +219,7 @@ static NAMES: &[OtherName] = &[
         "`gemini` of ractogateway 0.2.1",
         "gemini",
         None,
-        "the system prompt is kept as `systemInstruction`, media stand under `inlineData` or `fileData`, and single turns are \
+        "the system prompt is kept as `systemInstruction`, files at addresses stand under `fileData`, and single turns are \
          `contents` too, as Vertex wants them; `gemini+legacy` writes `text_input` and `output`",
     ),
     preset(

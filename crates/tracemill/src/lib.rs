@@ -47,6 +47,8 @@ pub use tracemill_model as model;
 pub use tracemill_pairs as pairs;
 pub use tracemill_sources as sources;
 
+pub mod build;
+
 mod adjust;
 mod assembly;
 mod checking;

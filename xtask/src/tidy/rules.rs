@@ -134,6 +134,7 @@ pub(super) const CRATES: &[Crate] = &[
             Always("serde"),
             Always("serde_json"),
             Always("thiserror"),
+            Always("base64"),
             Always("rayon"),
         ],
         unsafe_code: UnsafeCode::Forbid,

@@ -5,7 +5,7 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 PACKAGES = ["botocore"]
-FORMATS = ["bedrock-converse"]
+FORMATS = ["bedrock-converse", "bedrock-converse+llama"]
 
 SHAPE = botocore.session.get_session().get_service_model("bedrock-runtime").operation_model("Converse").input_shape
 KNOWN_KEYS = {"schemaVersion", "system", "messages", "toolConfig"}

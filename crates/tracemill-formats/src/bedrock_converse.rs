@@ -10,14 +10,16 @@
 //! the validator take them. They are written; check what your model takes. Reasoning has the block `reasoningContent`,
 //! which Nova 2.0 Lite alone reads: `--reasoning drop` leaves it out.
 //!
-//! The validator for Llama (aws-samples/amazon-bedrock-samples, `meta-llama/dataset_validation`, 2026-08) knows blocks of text
-//! and images alone, in Llama 3.2: with `+llama`, write conversations without tools.
+//! The validator for Llama knows blocks of text and images alone: with `+llama` everything else is a loss (`llama.rs`).
+
+mod llama;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
     Content, Example, JsonWriter, Media, MediaKind, MediaSource, RawJson, Shape, Text, ToolCall, Trace,
 };
 
+use self::llama::{LLAMA_BLOCKS, LLAMA_SYSTEM, Llama};
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{FileRule, Findings};
 use crate::encoder::{EncodeError, EncodeErrorKind, Encoder, Scratch};
@@ -36,7 +38,7 @@ pub(crate) const FORMAT: Format = Format {
     shapes: &[Shape::Conversation],
     extensions: &[Extension::off(
         LLAMA,
-        "for Llama, which takes the words that Nova refuses, and at most 10,000 records",
+        "for Llama: text and images alone, but also the words that Nova refuses, and at most 10,000 records",
     )
     .with_file_rules(&[FileRule::AtMost(LLAMA_AT_MOST, 10_000)])],
     capability: Capability::NONE
@@ -55,9 +57,11 @@ pub(crate) const FORMAT: Format = Format {
     losses: &[
         Loss::Reasoning,
         Loss::OpaqueReasoning,
+        Loss::Tools,
         Loss::ToolKind,
         Loss::ToolCalls,
         Loss::CallKind,
+        Loss::ToolResults,
         Loss::UnparsableArguments,
         Loss::NonObjectArguments,
         Loss::TrailingTurns,
@@ -79,7 +83,19 @@ pub(crate) const FORMAT: Format = Format {
         Loss::ObjectContent,
         Loss::TrainFlags,
     ],
-    rules: &[ORDER, BLOCKS, SIDES, FORBIDDEN, MORE, INPUT, IDS, RESULTS, TOOLS],
+    rules: &[
+        ORDER,
+        BLOCKS,
+        SIDES,
+        FORBIDDEN,
+        MORE,
+        INPUT,
+        IDS,
+        RESULTS,
+        TOOLS,
+        LLAMA_BLOCKS,
+        LLAMA_SYSTEM,
+    ],
     file_rules: &[FileRule::AtLeast(AT_LEAST, 8), FileRule::AtMost(AT_MOST, 20_000)],
     check,
     example: r#"{"schemaVersion":"bedrock-conversation-2024","system":[{"text":"You are a travel desk."}],"messages":[{"role":"user","content":[{"text":"Weather in Oslo?"}]},{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"A lookup is needed."}}},{"toolUse":{"toolUseId":"t1","name":"get_weather","input":{"city":"Oslo"}}}]},{"role":"user","content":[{"toolResult":{"toolUseId":"t1","content":[{"text":"4 C"}]}}]},{"role":"assistant","content":[{"text":"4 C."}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"get_weather","description":"Current weather","inputSchema":{"json":{"type":"object","properties":{"city":{"type":"string"}}}}}}]}}"#,
@@ -158,27 +174,18 @@ const WORDS: [&str; 9] = [
 
 fn make(spec: &FormatSpec, options: &EncodeOptions) -> Result<Box<dyn Encoder>, SpecError> {
     spec::no_metadata(FORMAT.name, "Bedrock", options)?;
+    if spec.has(LLAMA) {
+        let reasoning = Placement::without_field(options.reasoning(), Placement::Lost, FORMAT.name)?;
+        return Ok(Box::new(Llama { reasoning }));
+    }
     Ok(Box::new(Converse {
-        model: if spec.has(LLAMA) {
-            Model::Llama
-        } else {
-            Model::Nova
-        },
         reasoning: Placement::with_field(options.reasoning()),
     }))
 }
 
 #[derive(Debug)]
 struct Converse {
-    model: Model,
     reasoning: Placement,
-}
-
-/// What is tuned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Model {
-    Nova,
-    Llama,
 }
 
 impl Encoder for Converse {
@@ -226,10 +233,7 @@ impl Encoder for Converse {
         // Tool definitions are searched for forbidden words too: harmless, and one search for all.
         tool_config(trace, &mut scratch.losses, &mut w)?;
         w.end_object();
-        match self.model {
-            Model::Nova => refuse_forbidden(w.written(start..w.position())),
-            Model::Llama => Ok(()),
-        }
+        refuse_forbidden(w.written(start..w.position()))
     }
 }
 
@@ -405,7 +409,9 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
-    if !spec.has(LLAMA) {
+    if spec.has(LLAMA) {
+        llama::check(record, findings);
+    } else {
         check_words(record, findings);
     }
     let declared = check_tool_config(record, findings);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tracemill_model::{Conversation, JsonString, Message, Role};
+use tracemill_model::{Content, Conversation, JsonString, JsonWriter, Media, Message, Part, Role};
 
 use crate::encoder::{EncodeError, EncodeErrorKind};
 use crate::loss::{Loss, Losses};
@@ -121,6 +121,88 @@ impl<'r> Alternate<'r> {
             }
         }
         Ok(())
+    }
+
+    /// Writes what the messages of one turn say as blocks of text, one for each text of the user; `media` writes a medium of
+    /// the user if it has a place, and says whether it did.
+    pub(crate) fn blocks(
+        &mut self,
+        run: Range<usize>,
+        media: impl Fn(&Media<'_>, &mut JsonWriter<'_>) -> bool,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
+        let messages = self.conversation.messages();
+        let mut first = true;
+        for index in run {
+            let message = &messages[index];
+            let Some(side) = side(message) else {
+                self.skip(index);
+                continue;
+            };
+            if !first {
+                self.losses.note(Loss::MergedTurns, index);
+            }
+            first = false;
+            if side == Side::Assistant {
+                self.said_blocks(message, index, w)?;
+            } else {
+                plain::role(message, index, self.losses);
+                self.heard(message, index);
+                self.parts(message.content(), index, &media, w);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what an assistant turn says, text by text; reasoning stands at the head of one text.
+    fn said_blocks(
+        &mut self,
+        message: &'r Message<'r>,
+        index: usize,
+        w: &mut JsonWriter<'_>,
+    ) -> Result<(), EncodeError> {
+        if self.reasoning == Placement::Inline && message.reasoning().is_some() {
+            let mut s = w.begin_object().key("text").begin_string();
+            self.said(message, index, &mut s)?;
+            s.end();
+            w.end_object();
+            return Ok(());
+        }
+        plain::note_assistant(message, index, self.losses);
+        if !self.conversation.is_target(index) {
+            self.losses.note(Loss::TrainFlags, index);
+        }
+        self.reasoning.words(message, index, self.losses)?;
+        self.parts(message.content(), index, |_, _| false, w);
+        Ok(())
+    }
+
+    fn parts(
+        &mut self,
+        content: &Content<'_>,
+        index: usize,
+        media: impl Fn(&Media<'_>, &mut JsonWriter<'_>) -> bool,
+        w: &mut JsonWriter<'_>,
+    ) {
+        let start = w.position();
+        for part in content.parts() {
+            match part {
+                Part::Text(part) => {
+                    w.begin_object().key("text").text(part.text()).end_object();
+                }
+                Part::Media(medium) if media(medium, w) => {}
+                part => account::part(part, index, self.losses),
+            }
+        }
+        if w.position() == start {
+            // A turn without a block is none.
+            let mut s = w.begin_object().key("text").begin_string();
+            if content.parts().is_empty() {
+                text::append(content, index, &mut s, self.losses);
+            }
+            s.end();
+            w.end_object();
+        }
     }
 
     fn said(

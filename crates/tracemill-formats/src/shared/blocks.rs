@@ -115,7 +115,7 @@ pub(crate) fn is_system(message: &Message<'_>) -> bool {
 }
 
 /// Whether a message is an instruction that says something.
-fn instructs(message: &Message<'_>) -> bool {
+pub(crate) fn instructs(message: &Message<'_>) -> bool {
     is_system(message) && !text::is_empty(message.content())
 }
 

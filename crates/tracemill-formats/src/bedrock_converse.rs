@@ -16,7 +16,8 @@ mod llama;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Content, Example, JsonWriter, Media, MediaKind, MediaSource, RawJson, Shape, Text, ToolCall, Trace,
+    Content, Conversation, Example, JsonWriter, Media, MediaKind, MediaSource, Message, RawJson, Shape, Text,
+    Tool, ToolCall,
 };
 
 use self::llama::{LLAMA_BLOCKS, LLAMA_SYSTEM, Llama};
@@ -231,7 +232,7 @@ impl Encoder for Converse {
         blocks.turns::<ConverseBlocks>(range, &mut w)?;
         w.end_array();
         // Tool definitions are searched for forbidden words too: harmless, and one search for all.
-        tool_config(trace, &mut scratch.losses, &mut w)?;
+        tool_config(conversation, &mut scratch.losses, &mut w)?;
         w.end_object();
         refuse_forbidden(w.written(start..w.position()))
     }
@@ -366,10 +367,43 @@ impl Spelling for ConverseBlocks {
     }
 }
 
-fn tool_config(trace: &Trace<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -> Result<(), EncodeError> {
-    let Some(functions) = tools::functions(trace, losses) else {
+/// Refuses tools that the validator refuses: two of one name, and one that is called and not declared.
+fn check_names(conversation: Conversation<'_>) -> Result<(), EncodeError> {
+    let declared = || {
+        let tools = conversation.trace().tools().unwrap_or_default().iter();
+        tools.filter_map(|tool| match tool {
+            Tool::Function(function) => Some(function.name()),
+            _ => None,
+        })
+    };
+    let refuse = |text: String| Err(EncodeError::new(EncodeErrorKind::Content, text));
+    for (index, name) in declared().enumerate() {
+        if declared().take(index).any(|earlier| earlier == name) {
+            return refuse(format!(
+                "the tool `{name}` is declared twice, which Bedrock refuses"
+            ));
+        }
+    }
+    for call in conversation.messages().iter().flat_map(Message::tool_calls) {
+        if !declared().any(|name| name == call.name()) {
+            return refuse(format!(
+                "the tool `{}` is called and not declared, which Bedrock refuses where there are declared ones",
+                call.name()
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn tool_config(
+    conversation: Conversation<'_>,
+    losses: &mut Losses,
+    w: &mut JsonWriter<'_>,
+) -> Result<(), EncodeError> {
+    let Some(functions) = tools::functions(conversation.trace(), losses) else {
         return Ok(());
     };
+    check_names(conversation)?;
     w.key("toolConfig").begin_object();
     w.key("tools").begin_array();
     for function in functions {
@@ -390,7 +424,14 @@ fn tool_config(trace: &Trace<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -
         w.key("inputSchema").begin_object();
         w.key("json");
         match function.parameters() {
-            Some(parameters) => w.raw(parameters),
+            Some(parameters) if parameters.get("type").is_some() => w.raw(parameters),
+            Some(_) => {
+                let text = format!(
+                    "the schema of the tool `{}` has no `type`, which Bedrock asks for",
+                    function.name()
+                );
+                return Err(EncodeError::new(EncodeErrorKind::Content, text));
+            }
             None => w.begin_object().key("type").str("object").end_object(),
         };
         w.end_object();

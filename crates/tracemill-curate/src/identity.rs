@@ -93,6 +93,18 @@ pub fn prompt_of(trace: &Trace<'_>, scratch: &mut Scratch) -> u128 {
     of_messages(trace, &messages[..end], Spelling::Kept, scratch)
 }
 
+/// The digest of the opening: tools, and the messages before the first assistant turn.
+///
+/// Where several turns of a trace are trained on, or pairs part at any of them, every prompt begins with it.
+pub fn opening_of(trace: &Trace<'_>, scratch: &mut Scratch) -> u128 {
+    let messages = trace.messages();
+    let end = messages
+        .iter()
+        .position(|message| *message.role() == Role::Assistant)
+        .unwrap_or(messages.len());
+    of_messages(trace, &messages[..end], Spelling::Kept, scratch)
+}
+
 /// The digest of what must not be cut in two: the example of a turn, else the key of the group; `None` without a group.
 ///
 /// A later turn's prompt contains earlier answers of its example, so turns of one example stay together.

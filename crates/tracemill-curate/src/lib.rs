@@ -63,7 +63,7 @@ mod text;
 pub use choose::{Candidate, Choosing, Chosen, Keep, Order};
 pub use condition::Condition;
 pub use error::CurateError;
-pub use identity::{Identity, Scratch, group_of, prompt_of, tools_of};
+pub use identity::{Identity, Scratch, group_of, opening_of, prompt_of, tools_of};
 pub use named::NamedFilter;
 pub use random::keyed_hash;
 pub use screen::{Finding, Found, Screen, Screening, Unfit};

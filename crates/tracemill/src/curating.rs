@@ -5,14 +5,17 @@ mod strata;
 
 pub use strata::Strata;
 
-use tracemill_curate::{Candidate, Choosing, Condition, Identity, NamedFilter, Scratch, tools_of};
-use tracemill_model::Trace;
+use tracemill_curate::{
+    Candidate, Choosing, Condition, Identity, NamedFilter, Scratch, opening_of, tools_of,
+};
+use tracemill_model::{Trace, Turns};
+use tracemill_pairs::PromptMode;
 use tracemill_sources::Source;
 
 use crate::adjust::Joined;
 use crate::error::{Error, ErrorKind};
 use crate::ledger::Counts;
-use crate::mill::Config;
+use crate::mill::{Config, Examples};
 use crate::select::ScoreFilter;
 
 /// Whether traces with other tools than the first are accepted.
@@ -162,8 +165,7 @@ impl Curation {
         seen.add(Some(tools_of(trace, scratch)), place)
     }
 
-    /// What the decisions need of a trace.
-    pub(crate) fn candidate(
+    fn candidate(
         &self,
         scores: &ScoreFilter,
         trace: &Trace<'_>,
@@ -210,6 +212,30 @@ impl SeenTools {
 }
 
 impl Config {
+    /// What the decisions over all traces need of one.
+    pub(crate) fn candidate(
+        &self,
+        trace: &Trace<'_>,
+        source: Option<&dyn Source>,
+        scratch: &mut Scratch,
+    ) -> Result<Candidate, Error> {
+        let mut candidate = self.curation.candidate(&self.scores, trace, source, scratch)?;
+        if self.curation.sides() > 0 && self.makes_several_prompts() {
+            // The digests of candidates have 64 bits.
+            candidate.prompt = opening_of(trace, scratch) as u64;
+        }
+        Ok(candidate)
+    }
+
+    /// Whether one trace may come out under several prompts, of which a split must not put one on two sides.
+    fn makes_several_prompts(&self) -> bool {
+        match (&self.pairing, self.examples) {
+            (Some(pairing), _) => pairing.prompt != PromptMode::Exact,
+            (None, Examples::Conversations(turns)) => turns == Turns::Each,
+            (None, Examples::Labelled { .. }) => false,
+        }
+    }
+
     /// Changes a trace that is read a second time: what was changed was counted the first time.
     pub(crate) fn change_again<'a>(&'a self, trace: &mut Trace<'a>, path: &str) {
         let (mut counted_already, mut joined) = (Counts::default(), Joined::default());

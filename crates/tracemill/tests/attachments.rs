@@ -172,6 +172,29 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn containers_of_one_kind_hold_several() {
+    for (brand, media_type) in [
+        ("isom", "video/mp4"),
+        ("heic", "image/heic"),
+        ("avif", "image/avif"),
+        ("M4A ", "audio/mp4"),
+        ("what", "application/octet-stream"),
+    ] {
+        let bytes = format!("\0\0\0\x18ftyp{brand}\0");
+        assert_eq!(Attachment::from_bytes(bytes).media_type(), media_type, "{brand}");
+    }
+}
+
+#[test]
+fn a_text_keeps_the_name_of_its_file() {
+    let [_, _, (_, text), ..] = attachments();
+    let mut builder = Mill::builder();
+    let mill = builder.format("tracemill").unwrap().build().unwrap();
+    let record = String::from_utf8(mill.encode(&[with(text)]).unwrap().bytes).unwrap();
+    assert!(record.contains(r#""name":"table.csv""#), "{record}");
+}
+
+#[test]
 fn a_file_keeps_its_name() {
     let folder = std::env::temp_dir().join(format!("tracemill-attachment-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

@@ -236,3 +236,60 @@ fn input_that_is_read_once_is_not_chosen_from() {
     let error = builder.build().unwrap_err();
     assert!(error.to_string().contains("leave out `--grouped`"), "{error}");
 }
+
+/// The lines of both sides of a split by hash.
+fn sides(builder: &mut MillBuilder, name: &str, text: String) -> [Vec<String>; 2] {
+    let mut choosing = Choosing::new();
+    choosing.split("train=0.5,test=0.5".parse().unwrap(), SplitBy::Hash);
+    builder.curation(Curation::new().with_choosing(choosing.clone()));
+    let folder = std::env::temp_dir().join(format!("tracemill-sides-{}-{name}", std::process::id()));
+    let output = OutputFolder::create(&folder, Overwrite::Allow).unwrap();
+    let input = [Input::bytes("c.jsonl", text)];
+    let run = Run::into_folder(input, output, choosing.sides().unwrap(), Digest::None).unwrap();
+    let ledger = builder.build().unwrap().execute(run).unwrap();
+    assert!(ledger.balances());
+    let sides = ["train.jsonl", "test.jsonl"].map(|name| lines(std::fs::read(folder.join(name)).unwrap()));
+    std::fs::remove_dir_all(&folder).unwrap();
+    sides
+}
+
+/// Conversations of two turns that begin with one of ten questions, and part behind the first answer.
+fn parting(groups: usize) -> String {
+    let line = |n: usize| {
+        let (group, question) = (n / 2, n / 2 % 10);
+        format!(
+            "{{\"group\":{group},\"messages\":[{{\"role\":\"user\",\"content\":\"q{question}\"}},{{\"role\":\"assistant\",\"content\":\"a{n}\"}},{{\"role\":\"user\",\"content\":\"then{n}\"}},{{\"role\":\"assistant\",\"content\":\"b{n}\"}}],\"score\":{}}}\n",
+            n % 2
+        )
+    };
+    (0..2 * groups).map(line).collect()
+}
+
+#[test]
+fn prompts_that_pairs_share_are_on_one_side() {
+    use tracemill::pairs::{Completion, PromptMode};
+    let mut builder = builder(&Choosing::new());
+    let pairing = Pairing::new(PairOptions::default());
+    builder.pairing(pairing.with_prompt(PromptMode::CommonPrefix(Completion::Turn)));
+    let [train, test] = sides(&mut builder, "prefix", parting(200));
+    let prompts = |side: &[String]| {
+        side.iter()
+            .map(|line| prompt(line).to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    assert!(!train.is_empty() && !test.is_empty());
+    assert!(prompts(&train).is_disjoint(&prompts(&test)));
+}
+
+#[test]
+fn prompts_of_single_turns_are_on_one_side() {
+    let mut builder = Mill::builder();
+    builder.format("openai").unwrap().turns(tracemill::Turns::Each);
+    let [train, test] = sides(&mut builder, "turns", parting(200));
+    let prompts = |side: &[String]| {
+        let cut = |line: &String| line.rsplit_once(r#",{"role":"assistant""#).unwrap().0.to_owned();
+        side.iter().map(cut).collect::<BTreeSet<_>>()
+    };
+    assert!(!train.is_empty() && !test.is_empty());
+    assert!(prompts(&train).is_disjoint(&prompts(&test)));
+}

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tracemill_model::{Media, MediaKind, MediaSource, Part, Text, TextPart};
+use tracemill_model::{Media, MediaKind, MediaSource, Part, RawJson, Text, TextPart};
 
 use crate::error::{Error, ErrorKind};
 
 /// A file that comes with a turn: a picture, sound, film, document, text, or anything else.
 ///
-/// What it is, its first bytes say, never its name: PNG, JPEG, GIF and WebP are pictures, WAV and MP3 sound, MP4 a film, PDF a
-/// document; what is UTF-8 without control characters other than white space is text, and becomes a text part; the rest is a file of
+/// What it is, its first bytes say, never its name: PNG, JPEG, GIF, WebP, HEIC and AVIF are pictures, WAV, MP3 and M4A
+/// sound, MP4 and `QuickTime` films, PDF a document; what is UTF-8 without control characters other than white space is text, and becomes a text part; the rest is a file of
 /// type `application/octet-stream`. A document is never read as text, whatever its bytes are.
 ///
 /// ```
@@ -31,6 +31,7 @@ pub struct Attachment {
 }
 
 const TEXT: &str = "text/plain";
+const UNKNOWN: &str = "application/octet-stream";
 
 impl Attachment {
     /// A file from its bytes.
@@ -86,7 +87,7 @@ impl Attachment {
     pub(super) fn into_part(self) -> Part<'static> {
         let is_text = self.media_type.starts_with("text/");
         let bytes = match String::from_utf8(self.bytes) {
-            Ok(text) if is_text => return Part::Text(TextPart::new(Text::new(text))),
+            Ok(text) if is_text => return text_part(text, self.name),
             Ok(text) => text.into_bytes(),
             Err(error) => error.into_bytes(),
         };
@@ -104,6 +105,30 @@ impl Attachment {
     }
 }
 
+/// A text keeps the name of its file as a field, which formats without such a field count.
+fn text_part(text: String, name: Option<String>) -> Part<'static> {
+    let mut part = TextPart::new(Text::new(text));
+    if let Some(name) = name {
+        let name = RawJson::from(Text::new(name));
+        part.extra_mut().insert(Text::new("name"), name);
+    }
+    Part::Text(part)
+}
+
+/// The media type of a file in the container of MP4, which pictures and sound use as well, by its brand.
+fn of_brand(brand: &[u8]) -> &'static str {
+    match brand {
+        b"heic" | b"heix" => "image/heic",
+        b"avif" => "image/avif",
+        b"M4A " => "audio/mp4",
+        b"qt  " => "video/quicktime",
+        b"isom" | b"iso2" | b"iso4" | b"iso5" | b"iso6" | b"mp41" | b"mp42" | b"avc1" | b"M4V " => {
+            "video/mp4"
+        }
+        _ => UNKNOWN,
+    }
+}
+
 /// The media type of some bytes, by how they begin.
 fn detect(bytes: &[u8]) -> &'static str {
     let holds = |at: usize, mark: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(mark));
@@ -114,10 +139,10 @@ fn detect(bytes: &[u8]) -> &'static str {
         _ if holds(0, b"RIFF") && holds(8, b"WEBP") => "image/webp",
         _ if holds(0, b"RIFF") && holds(8, b"WAVE") => "audio/wav",
         _ if holds(0, b"ID3") || holds(0, b"\xff\xfb") => "audio/mpeg",
-        _ if holds(4, b"ftyp") => "video/mp4",
+        _ if holds(4, b"ftyp") => of_brand(bytes.get(8..12).unwrap_or_default()),
         _ if holds(0, b"%PDF-") => "application/pdf",
         _ if is_text(bytes) => TEXT,
-        _ => "application/octet-stream",
+        _ => UNKNOWN,
     }
 }
 

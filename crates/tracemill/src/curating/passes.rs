@@ -128,12 +128,7 @@ impl Mill {
                     input: record.input() as u32,
                     which: which as u32,
                 };
-                found.push((
-                    config
-                        .curation
-                        .candidate(&config.scores, trace, source, scratch)?,
-                    spot,
-                ));
+                found.push((config.candidate(trace, source, scratch)?, spot));
                 Ok(())
             });
         };

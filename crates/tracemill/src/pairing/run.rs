@@ -239,8 +239,8 @@ impl Finder<'_> {
             return Ok(());
         };
         if curation.choosing().is_some() {
-            let candidate = curation.candidate(&self.config.scores, trace, source, self.digests)?;
-            self.facts.push(candidate);
+            self.facts
+                .push(self.config.candidate(trace, source, self.digests)?);
         }
         self.found.push(found);
         Ok(())

@@ -1,12 +1,12 @@
 //! `alpaca`: instructions and their outputs.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Elements, Framing, Message, RawJson, Role, Text, Trace};
+use tracemill_model::{DecodeError, Framing, Message, RawJson, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::said;
-use crate::registry::{JSON, Note, SourceInfo};
+use crate::registry::{JSON, Note, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk::{self, Said};
 
@@ -38,11 +38,7 @@ impl Source for Alpaca {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

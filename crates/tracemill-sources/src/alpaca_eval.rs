@@ -1,13 +1,13 @@
 //! `alpaca-eval`: outputs of models for `AlpacaEval`, and what its annotators preferred.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Elements, Framing, RawJson, Score, ScoreValue, Text, Trace};
+use tracemill_model::{DecodeError, Framing, RawJson, Score, ScoreValue, Text, Trace};
 
 use crate::alpaca::exchange;
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::{hash_group, prompt_group};
-use crate::registry::{JSON, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk;
 
@@ -39,11 +39,7 @@ impl Source for AlpacaEval {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -1,14 +1,12 @@
 //! `arena-hard`: questions of Arena-Hard, and what models answered.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{
-    Content, DecodeError, Elements, Framing, Group, GroupKind, Message, RawJson, Role, Text, Trace,
-};
+use tracemill_model::{Content, DecodeError, Framing, Group, GroupKind, Message, RawJson, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::said;
-use crate::registry::{JSON, Note, SourceInfo};
+use crate::registry::{JSON, Note, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk;
 
@@ -38,11 +36,7 @@ impl Source for ArenaHard {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -2,13 +2,13 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, DecodeError, Elements, Framing, Key, Message, RawJson, Reasoning, Role, Text, ToolCall, Trace,
+    Arguments, DecodeError, Framing, Key, Message, RawJson, Reasoning, Role, Text, ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::insert;
-use crate::registry::{JSON, Note, Skip, SourceInfo};
+use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk::{self, Said};
 
@@ -52,11 +52,7 @@ impl Source for Atif {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -5,16 +5,15 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, Elements, Fields, Framing, Function, Limits, Media, MediaKind,
-    MediaSource, Message, Part, RawJson, Reasoning, Role, Score, ScoreValue, Text, TextPart, Tool, ToolCall,
-    Trace,
+    Arguments, Content, DecodeError, Fields, Framing, Function, Limits, Media, MediaKind, MediaSource,
+    Message, Part, RawJson, Reasoning, Role, Score, ScoreValue, Text, TextPart, Tool, ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::{hash_group, keep};
 use crate::record::deepest;
-use crate::registry::{JSON, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::tracemill::claimed;
 use crate::walk::{self, Said};
@@ -46,11 +45,7 @@ impl Source for Converse {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

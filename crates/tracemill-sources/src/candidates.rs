@@ -2,7 +2,7 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Elements, Framing, Group, GroupKind, Key, Limits, Message, RawJson, Score,
+    DecodeError, DecodeErrorKind, Framing, Group, GroupKind, Key, Limits, Message, RawJson, Score,
     ScoreValue, Text, Trace,
 };
 
@@ -11,7 +11,7 @@ use crate::head::Head;
 use crate::options::{SourceOption, SourceOptions};
 use crate::parts::{ordinal, path_key, read_prompt, read_response, read_score, refuse_messages};
 use crate::record::raw;
-use crate::registry::{JSON, Note, SourceInfo};
+use crate::registry::{JSON, Note, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
 pub(crate) const INFO: SourceInfo = SourceInfo {
@@ -108,11 +108,7 @@ impl Source for Candidates {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -54,6 +54,15 @@ pub(crate) const SKIPS: &[Skip] = &[
     Skip::new(NO_RESPONSE, "a request is logged without its response"),
 ];
 
+/// The same where an answer always has something to learn.
+pub(crate) const ERROR_SKIPS: &[Skip] = &[
+    Skip::new(
+        ERROR_BODY,
+        "the provider answered with an error, so there is no answer to learn",
+    ),
+    Skip::new(NO_RESPONSE, "a request is logged without its response"),
+];
+
 /// What logs of exchanges count where a prompt is not whole.
 pub(crate) const NOTES: &[Note] = &[Note::new(
     NOT_WHOLE,
@@ -61,8 +70,8 @@ pub(crate) const NOTES: &[Note] = &[Note::new(
 )];
 
 const NOT_WHOLE: &str = "prompt-not-whole";
-const ERROR_BODY: &str = "error-body";
-const NO_RESPONSE: &str = "no-response";
+pub(crate) const ERROR_BODY: &str = "error-body";
+pub(crate) const NO_RESPONSE: &str = "no-response";
 
 /// Reads one record: a trace for each answer, in a group by the prompt.
 pub(crate) fn decode<D: Dialect>(

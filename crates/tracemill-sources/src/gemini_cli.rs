@@ -2,8 +2,7 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, DecodeError, Elements, Framing, Limits, Message, RawJson, Reasoning, Role, Text, ToolCall,
-    Trace,
+    Arguments, DecodeError, Framing, Limits, Message, RawJson, Reasoning, Role, Text, ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
@@ -11,7 +10,7 @@ use crate::gemini_contents::Contents;
 use crate::head::Head;
 use crate::parts::insert;
 use crate::record::{deepest, raw};
-use crate::registry::{JSON, Note, Skip, SourceInfo};
+use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk::{self, Said};
 
@@ -65,11 +64,7 @@ impl Source for GeminiCli {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

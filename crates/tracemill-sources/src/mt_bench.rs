@@ -1,13 +1,13 @@
 //! `mt-bench`: questions of two turns, and the answers of models, joined by the number of the question.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Elements, Framing, Group, GroupKind, Key, RawJson, Role, Text, Trace};
+use tracemill_model::{DecodeError, Framing, Group, GroupKind, Key, RawJson, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::said;
 use crate::pieces::{PieceError, Pieces};
-use crate::registry::{JSON, Note, Skip, SourceInfo};
+use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk::{self, Said};
 
@@ -44,11 +44,7 @@ impl Source for MtBench {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

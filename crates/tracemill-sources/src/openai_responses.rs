@@ -1,12 +1,12 @@
 //! `openai-responses`: logs of requests and responses of the Responses API of `OpenAI`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Elements, Framing, Limits, Outcome, RawJson, Role, Text};
+use tracemill_model::{DecodeError, Framing, Limits, Outcome, RawJson, Role, Text};
 
 use crate::detect::Evidence;
 use crate::exchange::{self, Answer, Dialect, NOTES, Prompt, SKIPS};
 use crate::head::Head;
-use crate::registry::{JSON, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::responses_items::{self as items, Items};
 use crate::source::{Batch, Context, Reference, Source};
 use crate::walk;
@@ -43,11 +43,7 @@ impl Source for Responses {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

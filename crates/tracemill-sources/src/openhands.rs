@@ -2,15 +2,14 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Content, DecodeError, Elements, Framing, Group, GroupKind, Limits, Message, Outcome, RawJson, Role, Text,
-    Trace,
+    Content, DecodeError, Framing, Group, GroupKind, Limits, Message, Outcome, RawJson, Role, Text, Trace,
 };
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::insert;
 use crate::record::raw;
-use crate::registry::{JSON, Note, Skip, SourceInfo};
+use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk::{self, Said};
 
@@ -57,11 +56,7 @@ impl Source for OpenHands {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

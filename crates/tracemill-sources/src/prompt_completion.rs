@@ -1,14 +1,14 @@
 //! `prompt-completion`: a prompt and what follows it, as TRL and older fine-tuning data have them.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, Message, Role, Text, Trace};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Message, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::{read_prompt, read_response, refuse_messages};
 use crate::preference;
 use crate::record::Once;
-use crate::registry::{JSON, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
 pub(crate) const INFO: SourceInfo = SourceInfo {
@@ -34,11 +34,7 @@ impl Source for PromptCompletion {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tracemill_model::{Elements, Framing};
+
 use crate::options::{OptionError, SourceOption, SourceOptions};
 use crate::source::Source;
 use crate::{
@@ -67,6 +69,15 @@ impl Note {
 
 /// The endings of most files: JSON and JSON Lines.
 pub(crate) const JSON: &[&str] = &[".jsonl", ".ndjson", ".json"];
+
+/// The ways in which most files hold their records: one a line, the elements of an array, or one document.
+pub(crate) fn json_framings() -> Vec<Framing> {
+    vec![
+        Framing::Lines,
+        Framing::Elements(Elements::at("")),
+        Framing::Document,
+    ]
+}
 
 impl SourceInfo {
     /// The short name.

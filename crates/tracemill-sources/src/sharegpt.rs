@@ -1,14 +1,14 @@
 //! `sharegpt`: conversations as lists of turns `{"from", "value"}`.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, Message, Role, Text, Trace};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Message, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::{Span, insert, refuse_messages, said};
 use crate::preference;
 use crate::record::Once;
-use crate::registry::{JSON, Skip, SourceInfo};
+use crate::registry::{JSON, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::turns::read_turns;
 
@@ -43,11 +43,7 @@ impl Source for ShareGpt {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

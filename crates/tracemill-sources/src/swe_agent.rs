@@ -1,13 +1,11 @@
 //! `swe-agent`: trajectories of SWE-agent, with function calls or with actions as text.
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{
-    DecodeError, Elements, Framing, Group, GroupKind, Message, Outcome, RawJson, Role, Text, Trace,
-};
+use tracemill_model::{DecodeError, Framing, Group, GroupKind, Message, Outcome, RawJson, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::registry::{Note, Skip, SourceInfo};
+use crate::registry::{Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk;
 
@@ -48,11 +46,7 @@ impl Source for SweAgent {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -1,15 +1,13 @@
 //! `toolbench`: answers of `ToolBench`, a search tree and the conversation that came out of it.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{
-    DecodeError, Elements, Framing, Limits, Message, RawJson, Role, Score, ScoreValue, Text, Trace,
-};
+use tracemill_model::{DecodeError, Framing, Limits, Message, RawJson, Role, Score, ScoreValue, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::{insert, prompt_group};
 use crate::record::raw;
-use crate::registry::{JSON, Note, Skip, SourceInfo};
+use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk;
 
@@ -46,11 +44,7 @@ impl Source for ToolBench {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -1,7 +1,7 @@
 //! `tracemill`: the canonical trace, and any record with `messages`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, RawJson, Trace};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, RawJson, Trace};
 
 use crate::anthropic;
 use crate::arena_hard;
@@ -14,7 +14,7 @@ use crate::mini_swe_agent;
 use crate::openai_chat;
 use crate::parts::{instruction, instructs};
 use crate::preference;
-use crate::registry::{JSON, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
 pub(crate) const INFO: SourceInfo = SourceInfo {
@@ -43,11 +43,7 @@ impl Source for Tracemill {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

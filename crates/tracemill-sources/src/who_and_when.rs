@@ -1,13 +1,11 @@
 //! `who-and-when`: conversations of several agents, with the step at which they went wrong.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{
-    DecodeError, Elements, Framing, Group, GroupKind, RawJson, Score, ScoreValue, Text, Trace,
-};
+use tracemill_model::{DecodeError, Framing, Group, GroupKind, RawJson, Score, ScoreValue, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::registry::{JSON, Skip, SourceInfo};
+use crate::registry::{JSON, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk;
 
@@ -38,11 +36,7 @@ impl Source for WhoAndWhen {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

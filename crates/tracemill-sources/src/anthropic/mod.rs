@@ -4,16 +4,17 @@ mod tuning;
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    Content, DecodeError, DecodeErrorKind, Elements, Fields, Framing, Function, Key, Limits, Message,
-    Outcome, RawJson, Role, Text, Tool, Trace,
+    Content, DecodeError, DecodeErrorKind, Fields, Framing, Function, Key, Limits, Message, Outcome, RawJson,
+    Role, Text, Tool, Trace,
 };
 
 use crate::blocks::{self, Blocks};
 use crate::detect::Evidence;
+use crate::exchange::{ERROR_BODY, ERROR_SKIPS, NO_RESPONSE};
 use crate::head::Head;
 use crate::parts::{insert, keep, prompt_group, second_conversation};
 use crate::record::Once;
-use crate::registry::{JSON, Skip, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
 use tuning::Line;
@@ -34,20 +35,11 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             tuned with, `{system, messages, tools}`, on Bedrock and elsewhere: text or blocks, one trace each, in no group. There, \
             fields of a message that the OpenAI API has (`tool_calls`, `weight`) are read as that, and others kept; an \
             empty `system`, or one beside a system message, is kept too.",
-    skips: &[
-        Skip::new(
-            ERROR_BODY,
-            "the provider answered with an error, so there is no answer to learn",
-        ),
-        Skip::new(NO_RESPONSE, "a request is logged without its response"),
-    ],
+    skips: ERROR_SKIPS,
     notes: &[],
     options: &[],
     make: |_| Box::new(Anthropic),
 };
-
-const ERROR_BODY: &str = "error-body";
-const NO_RESPONSE: &str = "no-response";
 
 /// Logs of the Messages API.
 #[derive(Clone, Copy, Debug)]
@@ -59,11 +51,7 @@ impl Source for Anthropic {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -5,13 +5,13 @@ mod schema;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Elements, Framing, Group, GroupKind, Message, RawJson, Text, Trace,
+    DecodeError, DecodeErrorKind, Framing, Group, GroupKind, Message, RawJson, Text, Trace,
 };
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::pieces::{PieceError, Pieces};
-use crate::registry::{JSON, Note, Skip, SourceInfo};
+use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk::{self, Said};
 
@@ -61,11 +61,7 @@ impl Source for Bfcl {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -4,14 +4,14 @@ mod completion;
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Elements, Framing, Limits, Message, Score, ScoreValue, Text, Trace,
+    DecodeError, DecodeErrorKind, Framing, Limits, Message, Score, ScoreValue, Text, Trace,
 };
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::options::{SourceOption, SourceOptions};
 use crate::parts::{Span, joined_key, prompt_group, read_prompt, read_score, refuse_messages, step};
-use crate::registry::{JSON, Note, Skip, SourceInfo};
+use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
 use completion::Completion;
@@ -119,11 +119,7 @@ impl Source for Completions {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -3,14 +3,14 @@
 mod tuning;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Elements, Framing, RawJson, Role, Text};
+use tracemill_model::{DecodeError, Framing, RawJson, Role, Text};
 
 use crate::detect::Evidence;
 use crate::exchange::{self, Answer, Dialect, Prompt, SKIPS, text};
 use crate::gemini_contents::{self as contents, Contents, either};
 use crate::head::Head;
 use crate::parts::said;
-use crate::registry::{JSON, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk;
 
@@ -44,11 +44,7 @@ impl Source for Gemini {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

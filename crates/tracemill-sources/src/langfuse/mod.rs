@@ -16,8 +16,8 @@ use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::shapes;
 use crate::source::{Batch, Context, Source};
 use crate::spans::calls::{
-    EARLIER_CALLS, Made, NO_ANSWER, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, WRAPPERS, drop_wrappers,
-    make_traces,
+    EARLIER_CALLS_NOTE, Made, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, UNANSWERED_NOTE,
+    UNANSWERED_SKIP, WRAPPERS, WRAPPERS_NOTE, drop_wrappers, make_traces,
 };
 use crate::spans::{self, Span, Tree};
 use crate::walk;
@@ -54,28 +54,16 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
         ),
         Skip::new(NO_RECORDS, "a list without observations and scores"),
         Skip::new(NO_CONTENT, "no generation has input or output"),
-        Skip::new(
-            NO_ANSWER,
-            "no model call was answered, so there is nothing to learn",
-        ),
+        UNANSWERED_SKIP,
     ],
     notes: &[
         Note::new(
             OTHER_SPANS,
             "observations that are no model calls: spans, events, tools",
         ),
-        Note::new(
-            EARLIER_CALLS,
-            "model calls whose conversation a later call continues",
-        ),
-        Note::new(
-            NO_ANSWER,
-            "model calls without an answer, beside others that have one",
-        ),
-        Note::new(
-            WRAPPERS,
-            "model calls that hand on the answer of a call inside of them",
-        ),
+        EARLIER_CALLS_NOTE,
+        UNANSWERED_NOTE,
+        WRAPPERS_NOTE,
         Note::new(
             PARTIAL_CALLS,
             "model calls that hold only what was new, whose agent holds the conversation",

@@ -14,7 +14,8 @@ use crate::pieces::{PieceError, Pieces};
 use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
 use crate::spans::calls::{
-    EARLIER_CALLS, Made, NO_ANSWER, NO_CONTENT, OTHER_SPANS, Terms, WRAPPERS, drop_wrappers, make_traces,
+    EARLIER_CALLS_NOTE, Made, NO_CONTENT, OTHER_SPANS, Terms, UNANSWERED_NOTE, UNANSWERED_SKIP, WRAPPERS,
+    WRAPPERS_NOTE, drop_wrappers, make_traces,
 };
 use crate::spans::{self, Tree};
 use crate::walk;
@@ -38,28 +39,16 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
         Skip::new(NO_RUNS, "the record holds no runs"),
         Skip::new(NO_RUN, "feedback whose run is in none of the files"),
         Skip::new(NO_CONTENT, "no run of the type `llm` has inputs or outputs"),
-        Skip::new(
-            NO_ANSWER,
-            "no model call was answered, so there is nothing to learn",
-        ),
+        UNANSWERED_SKIP,
     ],
     notes: &[
         Note::new(
             OTHER_SPANS,
             "runs that are no model calls: chains, tools, retrieval",
         ),
-        Note::new(
-            EARLIER_CALLS,
-            "model calls whose conversation a later call continues",
-        ),
-        Note::new(
-            NO_ANSWER,
-            "model calls without an answer, beside others that have one",
-        ),
-        Note::new(
-            WRAPPERS,
-            "model calls that hand on the answer of a call inside of them",
-        ),
+        EARLIER_CALLS_NOTE,
+        UNANSWERED_NOTE,
+        WRAPPERS_NOTE,
         Note::new(
             UNMATCHED_SCORES,
             "feedback of a run that is not there, or that no conversation is inside of",

@@ -6,14 +6,14 @@ mod table;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{
-    Content, DecodeError, Elements, Framing, Limits, Message, Part, RawJson, Reasoning, Role, Score,
-    ScoreValue, Text, ToolCall, Trace,
+    Content, DecodeError, Framing, Limits, Message, Part, RawJson, Reasoning, Role, Score, ScoreValue, Text,
+    ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::hash_group;
-use crate::registry::{JSON, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 use crate::walk;
 
@@ -47,11 +47,7 @@ impl Source for LlamaFactory {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -2,9 +2,7 @@
 //! dropped: speakers that the tags do not name keep their names, and what no column is for stays.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{
-    DecodeError, Elements, Fields, Framing, Message, RawJson, Role, Score, ScoreValue, Text, Trace,
-};
+use tracemill_model::{DecodeError, Fields, Framing, Message, RawJson, Role, Score, ScoreValue, Text, Trace};
 
 use super::INFO;
 use crate::alpaca::read_history;
@@ -12,6 +10,7 @@ use crate::detect::Evidence;
 use crate::head::Head;
 use crate::parts::{Span, hash_group, insert, joined_key, prompt_group, said, step};
 use crate::record::{deepest, object};
+use crate::registry::json_framings;
 use crate::source::{Batch, Context, Source};
 use crate::turns::read_turn;
 use crate::walk::{self, Said};
@@ -102,11 +101,7 @@ impl Source for Table {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     /// Nothing in the file says so, only its description.

@@ -4,16 +4,16 @@ mod assessment;
 mod span;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Elements, Framing, Outcome, RawJson, Text};
+use tracemill_model::{DecodeError, Framing, Outcome, RawJson, Text};
 
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::registry::{JSON, Note, Skip, SourceInfo};
+use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::shapes;
 use crate::source::{Batch, Context, Source};
 use crate::spans::calls::{
-    EARLIER_CALLS, Made, NO_ANSWER, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, WRAPPERS, drop_wrappers,
-    make_traces,
+    EARLIER_CALLS_NOTE, Made, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, UNANSWERED_NOTE,
+    UNANSWERED_SKIP, WRAPPERS, WRAPPERS_NOTE, drop_wrappers, make_traces,
 };
 use crate::spans::{self, Tree};
 use crate::walk;
@@ -40,28 +40,16 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             NO_CONTENT,
             "no span of the type `CHAT_MODEL` or `LLM` has inputs or outputs",
         ),
-        Skip::new(
-            NO_ANSWER,
-            "no model call was answered, so there is nothing to learn",
-        ),
+        UNANSWERED_SKIP,
     ],
     notes: &[
         Note::new(
             OTHER_SPANS,
             "spans that are no model calls: agents, tools, retrieval",
         ),
-        Note::new(
-            EARLIER_CALLS,
-            "model calls whose conversation a later call continues",
-        ),
-        Note::new(
-            NO_ANSWER,
-            "model calls without an answer, beside others that have one",
-        ),
-        Note::new(
-            WRAPPERS,
-            "model calls that hand on the answer of a call inside of them",
-        ),
+        EARLIER_CALLS_NOTE,
+        UNANSWERED_NOTE,
+        WRAPPERS_NOTE,
         Note::new(
             REPEATED_SPANS,
             "spans that are there more than once: the first is kept",
@@ -97,11 +85,7 @@ impl Source for MlFlow {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

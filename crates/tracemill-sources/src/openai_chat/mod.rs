@@ -8,11 +8,12 @@ mod log;
 mod response;
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, Elements, Framing};
+use tracemill_model::{DecodeError, Framing};
 
 use crate::detect::Evidence;
+use crate::exchange::{ERROR_BODY, ERROR_SKIPS, NO_RESPONSE};
 use crate::head::Head;
-use crate::registry::{JSON, Skip, SourceInfo};
+use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
 use log::Log;
@@ -30,20 +31,11 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             `completed`, `length` is `truncated`, and `content_filter`, where the provider cut the answer, is \
             `errored`. The rest of the request and of the response stays in the fields `request` and `response`. \
             The response must be whole: a streamed one has to be put together where it is logged.",
-    skips: &[
-        Skip::new(
-            ERROR_BODY,
-            "the provider answered with an error, so there is no answer to learn",
-        ),
-        Skip::new(NO_RESPONSE, "a request is logged without its response"),
-    ],
+    skips: ERROR_SKIPS,
     notes: &[],
     options: &[],
     make: |_| Box::new(OpenAiChat),
 };
-
-const ERROR_BODY: &str = "error-body";
-const NO_RESPONSE: &str = "no-response";
 
 /// Logs of the `OpenAI` chat API.
 #[derive(Clone, Copy, Debug)]
@@ -55,11 +47,7 @@ impl Source for OpenAiChat {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

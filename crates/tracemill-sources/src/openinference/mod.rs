@@ -12,8 +12,8 @@ use crate::pieces::{PieceError, Pieces};
 use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
 use crate::spans::calls::{
-    Answer, Call, EARLIER_CALLS, NO_ANSWER, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, agent_of,
-    attributes_but, make_traces,
+    Answer, Call, EARLIER_CALLS_NOTE, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, UNANSWERED_NOTE,
+    UNANSWERED_SKIP, agent_of, attributes_but, make_traces,
 };
 use crate::spans::{self, NO_SPANS, OTHER_LOGS, Span, Tree};
 
@@ -37,10 +37,7 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
     skips: &[
         Skip::new(NO_SPANS, "the record holds no spans"),
         Skip::new(NO_CONTENT, "no span holds messages"),
-        Skip::new(
-            NO_ANSWER,
-            "no model call was answered, so there is nothing to learn",
-        ),
+        UNANSWERED_SKIP,
     ],
     notes: &[
         Note::new(OTHER_LOGS, "log records, which these conventions do not use"),
@@ -48,14 +45,8 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             OTHER_SPANS,
             "spans that hold no messages: tools, agents, retrieval, and everything else",
         ),
-        Note::new(
-            EARLIER_CALLS,
-            "model calls whose conversation a later call continues",
-        ),
-        Note::new(
-            NO_ANSWER,
-            "model calls without an answer, beside others that have one",
-        ),
+        EARLIER_CALLS_NOTE,
+        UNANSWERED_NOTE,
         Note::new(
             REPEATED_SPANS,
             "spans that were exported more than once: the first is kept",

@@ -11,7 +11,8 @@ use crate::pieces::{PieceError, Pieces};
 use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
 use crate::spans::calls::{
-    EARLIER_CALLS, NO_ANSWER, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, attributes_but, make_traces,
+    EARLIER_CALLS_NOTE, NO_CONTENT, OTHER_SPANS, REPEATED_SPANS, Terms, UNANSWERED_NOTE, UNANSWERED_SKIP,
+    attributes_but, make_traces,
 };
 use crate::spans::{self, NO_SPANS, OTHER_LOGS, Span, Tree};
 
@@ -42,10 +43,7 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             NO_CONTENT,
             "no span holds messages: recording them is off unless asked for (`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`)",
         ),
-        Skip::new(
-            NO_ANSWER,
-            "no model call was answered, so there is nothing to learn",
-        ),
+        UNANSWERED_SKIP,
     ],
     notes: &[
         Note::new(OTHER_LOGS, "log records with other events, or of no trace"),
@@ -53,14 +51,8 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             OTHER_SPANS,
             "spans that hold no messages: tools, agents, and everything else",
         ),
-        Note::new(
-            EARLIER_CALLS,
-            "model calls whose conversation a later call continues",
-        ),
-        Note::new(
-            NO_ANSWER,
-            "model calls without an answer, beside others that have one",
-        ),
+        EARLIER_CALLS_NOTE,
+        UNANSWERED_NOTE,
         Note::new(
             REPEATED_SPANS,
             "spans that were exported more than once: the first is kept",

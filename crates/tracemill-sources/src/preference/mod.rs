@@ -3,11 +3,11 @@
 mod record;
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, Elements, Framing};
+use tracemill_model::{DecodeError, Framing};
 
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::registry::{JSON, Note, SourceInfo};
+use crate::registry::{JSON, Note, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
 use record::Record;
@@ -52,11 +52,7 @@ impl Source for Preferences {
     }
 
     fn framings(&self) -> Vec<Framing> {
-        vec![
-            Framing::Lines,
-            Framing::Elements(Elements::at("")),
-            Framing::Document,
-        ]
+        json_framings()
     }
 
     fn detect(&self, head: &Head) -> Option<Evidence> {

@@ -9,6 +9,7 @@ use tracemill_model::{
 use super::{Span, Tree};
 use crate::parts::prompt_group;
 use crate::record::raw;
+use crate::registry::{Note, Skip};
 use crate::source::Batch;
 
 pub(crate) const NO_CONTENT: &str = "no-content";
@@ -17,6 +18,24 @@ pub(crate) const OTHER_SPANS: &str = "other-spans";
 pub(crate) const EARLIER_CALLS: &str = "earlier-calls";
 pub(crate) const REPEATED_SPANS: &str = "repeated-spans";
 pub(crate) const WRAPPERS: &str = "wrappers";
+
+/// What sources of spans say of these in their descriptions.
+pub(crate) const UNANSWERED_SKIP: Skip = Skip::new(
+    NO_ANSWER,
+    "no model call was answered, so there is nothing to learn",
+);
+pub(crate) const EARLIER_CALLS_NOTE: Note = Note::new(
+    EARLIER_CALLS,
+    "model calls whose conversation a later call continues",
+);
+pub(crate) const UNANSWERED_NOTE: Note = Note::new(
+    NO_ANSWER,
+    "model calls without an answer, beside others that have one",
+);
+pub(crate) const WRAPPERS_NOTE: Note = Note::new(
+    WRAPPERS,
+    "model calls that hand on the answer of a call inside of them",
+);
 
 /// The words of some conventions.
 #[derive(Clone, Copy, Debug)]

@@ -2,10 +2,11 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use tracemill::formats::{Day, FormatSpec, ReasoningMode};
+use tracemill::formats::{Day, FormatSpec, ReasoningMode, SpecError};
 use tracemill::io::{MemoryBudget, RecordLimit};
 use tracemill::pairs::{Completion, PromptMode, Strategy};
 use tracemill::{AllowedLosses, GroupBy, LabelBy, ThinkingStrategy};
@@ -441,6 +442,7 @@ const INSPECT_EXAMPLES: &str = "\
 Examples:
   tracemill inspect runs.jsonl
   tracemill inspect logs/ --json | jq .scores
+  tracemill inspect runs.jsonl --to openai,sharegpt,anthropic
   tracemill inspect results/ --html report.html";
 
 #[derive(Debug, Args)]
@@ -451,6 +453,16 @@ pub(crate) struct InspectArgs {
 
     #[command(flatten)]
     pub(crate) traces: TraceArgs,
+
+    /// Formats to try, or `all`: what each would hold, lose and refuse; with --html five common ones unless given
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT,…",
+        value_delimiter = ',',
+        help_heading = "Output"
+    )]
+    pub(crate) to: Vec<TrialArg>,
 
     /// Print JSON
     #[arg(long, help_heading = "Output")]
@@ -502,6 +514,26 @@ pub(crate) struct ListArgs {
     /// Print Markdown, as in the documentation
     #[arg(long, conflicts_with = "json", hide = true)]
     pub(crate) markdown: bool,
+}
+
+/// Which formats are tried.
+#[derive(Clone, Debug)]
+pub(crate) enum TrialArg {
+    /// Each that takes conversations and needs no file of the user's.
+    All,
+    /// One.
+    One(FormatSpec),
+}
+
+impl FromStr for TrialArg {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        Ok(match text {
+            "all" => TrialArg::All,
+            spec => TrialArg::One(spec.parse()?),
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

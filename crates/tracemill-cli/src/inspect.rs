@@ -6,10 +6,12 @@ mod terminal;
 
 use std::process::ExitCode;
 
+use tracemill::formats::{EncodeOptions, FormatSpec};
 use tracemill::io::{Cancel, Digest, Overwrite, Threads};
+use tracemill::model::Shape;
 use tracemill::{Inspecting, Mill};
 
-use crate::args::InspectArgs;
+use crate::args::{InspectArgs, TrialArg};
 use crate::failure::Failure;
 use crate::job;
 use crate::list::print;
@@ -17,6 +19,8 @@ use crate::progress::Bar;
 
 /// As many traces can be read in the HTML page.
 const SAMPLES: usize = 200;
+/// What the HTML page tries unless it is told. These cost half of what all else does, all formats four times.
+const COMMON: [&str; 5] = ["openai", "hf", "sharegpt", "anthropic", "gemini"];
 
 pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
     let overwrite = if args.force {
@@ -41,6 +45,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
     let samples = if page.is_some() { SAMPLES } else { 0 };
     let inspected = Inspecting::new(builder)
         .with_samples(samples)
+        .with_formats(formats(args))
         .with_progress(bar.progress())
         .with_cancel(&cancel)
         .run(job::inputs(&args.input)?);
@@ -61,4 +66,33 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
         terminal::text(&inspected)
     };
     print(text.as_bytes())
+}
+
+/// The formats that are tried, each once.
+fn formats(args: &InspectArgs) -> Vec<FormatSpec> {
+    let common = COMMON
+        .iter()
+        .filter(|_| args.to.is_empty() && args.html.is_some());
+    let mut formats: Vec<_> = common.filter_map(|name| name.parse().ok()).collect();
+    let mut add = |format: FormatSpec| {
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    };
+    for arg in &args.to {
+        match arg {
+            TrialArg::One(format) => add(format.clone()),
+            TrialArg::All => all().for_each(&mut add),
+        }
+    }
+    formats
+}
+
+/// The formats that conversations can be written in with no more than their name.
+fn all() -> impl Iterator<Item = FormatSpec> {
+    tracemill::formats::formats()
+        .iter()
+        .filter(|format| format.shapes().contains(&Shape::Conversation))
+        .map(FormatSpec::of)
+        .filter(|spec| spec.encoder(&EncodeOptions::default()).is_ok())
 }

@@ -112,8 +112,53 @@ fn a_browser_shows_charts_and_rows() {
     );
 }
 
+#[test]
+fn a_browser_shows_what_formats_hold() {
+    let folder = TempDir::new().unwrap();
+    let (path, _) = page(&folder, Path::new(SAMPLE));
+    let Some(dom) = dom(&path) else { return };
+    // All five hold all 20 traces, two of them with losses.
+    let bars = |class: &str| dom.matches(&format!("<rect class=\"{class}\"")).count();
+    assert_eq!((bars("wholly"), bars("partly"), bars("not")), (3, 2, 0));
+    assert!(dom.contains("<title>sharegpt: 20 of 20 held with losses</title>"));
+    let row =
+        "<td>anthropic</td><td>lost</td><td><code>trailing-turns</code></td><td class=\"number\">20</td>";
+    assert!(dom.contains(row), "the losses of a format are listed");
+}
+
+#[test]
+fn a_narrow_screen_needs_no_scrolling_sideways() {
+    let folder = TempDir::new().unwrap();
+    let (_, text) = page(&folder, Path::new(SAMPLE));
+    // A frame, because a window has a least width. Its document is text, so that the one outside may look into it.
+    let text = text.replace('&', "&amp;").replace('"', "&quot;");
+    let measure = "const root = this.contentDocument.documentElement; document.title = root.scrollWidth - root.clientWidth";
+    let outside = format!(
+        r#"<!doctype html><title></title><iframe width="360" height="800" style="border:0" onload="{measure}" srcdoc="{text}"></iframe>"#
+    );
+    let path = folder.path().join("outside.html");
+    fs::write(&path, outside).unwrap();
+    let Some(dom) = opened(&path) else { return };
+    let title = dom
+        .split_once("<title>")
+        .and_then(|(_, rest)| rest.split_once("</title>"));
+    assert_eq!(title.map(|(title, _)| title), Some("0"));
+}
+
 /// The elements that a browser has after the script ran; none, with a notice, where there is no browser.
 fn dom(page: &Path) -> Option<String> {
+    let dom = opened(page)?;
+    // The template and the data stand in the elements too: they must not count.
+    let (before, rest) = dom.split_once(r#"id="data">"#).expect("the data is in the page");
+    let (_, after) = rest.split_once("</script>").expect("the data ends");
+    let after = after
+        .split_once("<script")
+        .map_or(after, |(elements, _)| elements);
+    Some(format!("{before}{after}"))
+}
+
+/// Everything that a browser has after the script ran, and said nothing on its console.
+fn opened(page: &Path) -> Option<String> {
     let Some(browser) = browser() else {
         // Not `eprintln!`, which a passing test keeps to itself.
         let _ = writeln!(
@@ -129,6 +174,7 @@ fn dom(page: &Path) -> Option<String> {
             "--no-sandbox",
             "--disable-gpu",
             "--virtual-time-budget=3000",
+            "--enable-logging=stderr",
         ])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg("--dump-dom")
@@ -141,14 +187,9 @@ fn dom(page: &Path) -> Option<String> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let dom = String::from_utf8_lossy(&output.stdout).into_owned();
-    // The template and the data stand in the elements too: they must not count.
-    let (before, rest) = dom.split_once(r#"id="data">"#).expect("the data is in the page");
-    let (_, after) = rest.split_once("</script>").expect("the data ends");
-    let after = after
-        .split_once("<script")
-        .map_or(after, |(elements, _)| elements);
-    Some(format!("{before}{after}"))
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("CONSOLE"), "{said}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn browser() -> Option<PathBuf> {

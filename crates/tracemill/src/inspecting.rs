@@ -1,11 +1,13 @@
 //! Looking at traces instead of converting them.
 
+mod fits;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracemill_curate::{Identity, Scratch as Digests, Statistics};
-use tracemill_formats::{EncodeError, Encoder, Scratch};
+use tracemill_formats::{EncodeError, Encoder, FormatSpec, Scratch};
 use tracemill_io::{Cancel, Digest, Input, Output, Overwrite, Target};
 use tracemill_model::{Example, Shape};
 
@@ -14,6 +16,9 @@ use crate::ledger::Ledger;
 use crate::mill::{MillBuilder, WhenEmpty};
 use crate::policy::OnError;
 use crate::run::{Progress, Run};
+
+pub use fits::FormatFit;
+use fits::Trials;
 
 /// What is in some inputs, found in one pass.
 ///
@@ -29,6 +34,7 @@ use crate::run::{Progress, Run};
 pub struct Inspecting {
     builder: MillBuilder,
     samples: usize,
+    formats: Vec<FormatSpec>,
     progress: Progress,
     cancel: Cancel,
 }
@@ -39,6 +45,7 @@ pub struct Inspected {
     statistics: Statistics,
     ledger: Ledger,
     samples: Vec<String>,
+    fits: Vec<FormatFit>,
 }
 
 impl Inspecting {
@@ -47,6 +54,7 @@ impl Inspecting {
         Inspecting {
             builder,
             samples: 0,
+            formats: Vec::new(),
             progress: Progress::new(),
             cancel: Cancel::default(),
         }
@@ -56,6 +64,25 @@ impl Inspecting {
     #[must_use]
     pub fn with_samples(mut self, samples: usize) -> Self {
         self.samples = samples;
+        self
+    }
+
+    /// Tries what formats would make of the traces, by encoding each without writing it.
+    ///
+    /// ```
+    /// use tracemill::{Inspecting, Mill, io::Input};
+    /// let line = "{\"messages\":[{\"role\":\"assistant\",\"content\":\"Hi.\"},{\"role\":\"user\",\"content\":\"2+2?\"},{\"role\":\"assistant\",\"content\":\"4\"}]}\n";
+    /// let inspected = Inspecting::new(Mill::builder())
+    ///     .with_formats(["openai".parse()?, "sharegpt".parse()?])
+    ///     .run([Input::bytes("runs.jsonl", line)])?;
+    /// let [openai, sharegpt] = inspected.fits() else { unreachable!("one for each format") };
+    /// assert_eq!((openai.whole(), openai.lossy()), (1, 0));
+    /// assert_eq!((sharegpt.lossy(), sharegpt.losses().get("leading-turns")), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_formats(mut self, formats: impl IntoIterator<Item = FormatSpec>) -> Self {
+        self.formats.extend(formats);
         self
     }
 
@@ -76,9 +103,13 @@ impl Inspecting {
     /// Looks at inputs. Bad records are counted and passed over.
     ///
     /// # Errors
-    /// If an input cannot be read, its source is not known, or an option does not go with it.
+    /// If an input cannot be read, its source is not known, an option does not go with it, or a format that is to be tried takes
+    /// no conversations.
     pub fn run(&self, inputs: impl IntoIterator<Item = Input>) -> Result<Inspected, Error> {
-        let look = Look(Arc::new(Shards::new(self.samples)));
+        let look = Look(Arc::new(Looking {
+            shards: Shards::new(self.samples),
+            trials: Trials::new(&self.builder, &self.formats)?,
+        }));
         let mut builder = self.builder.clone();
         builder
             .encoder(look.clone())
@@ -92,11 +123,12 @@ impl Inspecting {
             .with_cancel(&self.cancel);
         let mut ledger = mill.execute(run)?;
         ledger.outputs.clear();
-        let (statistics, samples) = look.0.sum();
+        let (statistics, samples) = look.0.shards.sum();
         Ok(Inspected {
             statistics,
             ledger,
             samples,
+            fits: look.0.trials.sum(),
         })
     }
 }
@@ -116,11 +148,23 @@ impl Inspected {
     pub fn samples(&self) -> &[String] {
         &self.samples
     }
+
+    /// What each format that was tried would make of the traces, in the order in which they were named.
+    pub fn fits(&self) -> &[FormatFit] {
+        &self.fits
+    }
 }
 
 /// An encoder that looks, and writes nothing: so traces come here by the way of all others.
 #[derive(Clone, Debug)]
-struct Look(Arc<Shards>);
+struct Look(Arc<Looking>);
+
+/// What all threads look with.
+#[derive(Debug)]
+struct Looking {
+    shards: Shards,
+    trials: Trials,
+}
 
 impl Encoder for Look {
     fn name(&self) -> &'static str {
@@ -131,9 +175,15 @@ impl Encoder for Look {
         shape == Shape::Conversation
     }
 
-    fn encode(&self, example: &Example<'_>, _: &mut Scratch, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+    fn encode(
+        &self,
+        example: &Example<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
         if let Example::Conversation(conversation) = example {
-            self.0.add(conversation.trace());
+            self.0.shards.add(conversation.trace());
+            self.0.trials.add(example, scratch, out);
         }
         Ok(())
     }

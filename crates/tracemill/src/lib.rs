@@ -76,7 +76,7 @@ pub use checking::{Checked, Checking, Found};
 
 pub use curating::{Curation, Strata, ToolSets};
 pub use error::{Error, ErrorKind};
-pub use inspecting::{Inspected, Inspecting};
+pub use inspecting::{FormatFit, Inspected, Inspecting};
 pub use ledger::{
     Counts, GroupCounts, InputEntry, Ledger, OutputEntry, PairTotals, RecordCounts, TraceCounts,
 };

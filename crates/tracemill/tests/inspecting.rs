@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tracemill::formats::{EncodeOptions, FormatSpec, formats};
 use tracemill::io::{Input, Threads};
-use tracemill::{Error, Inspecting, Mill, OnError, WhenEmpty};
+use tracemill::model::Shape;
+use tracemill::{AllowedLosses, Error, Inspecting, Ledger, Mill, OnError, WhenEmpty};
 
 /// Traces, messages by role, calls by tool, values by score, groups and distinct conversations.
 #[derive(Debug, Default, PartialEq)]
@@ -138,6 +140,60 @@ fn the_counts_are_those_of_the_traces() {
         read += 1;
     }
     assert!(read > 0);
+}
+
+/// What a conversion of the file makes of it, with these losses.
+fn converted(path: &Path, format: &FormatSpec, allowed: AllowedLosses) -> Result<Ledger, Error> {
+    let mut builder = Mill::builder();
+    builder.format_spec(format.clone()).allow_losses(allowed);
+    builder.on_error(OnError::Skip).when_empty(WhenEmpty::Allow);
+    Ok(builder.build()?.collect([Input::path(path)])?.ledger)
+}
+
+#[test]
+fn formats_hold_what_a_conversion_keeps() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/samples");
+    let mut paths = Vec::new();
+    files(&samples, &mut paths);
+    if let Some(corpora) = std::env::var_os("TRACEMILL_CORPORA") {
+        files(Path::new(&corpora), &mut paths);
+    }
+    let takes = |spec: &FormatSpec| {
+        spec.format().shapes().contains(&Shape::Conversation)
+            && spec.encoder(&EncodeOptions::default()).is_ok()
+    };
+    let all: Vec<_> = formats().iter().map(FormatSpec::of).filter(takes).collect();
+    assert!(all.len() > 20);
+    let (mut whole, mut lossy, mut refused) = (0, 0, 0);
+    for path in paths {
+        let inspecting = Inspecting::new(Mill::builder()).with_formats(all.clone());
+        // What no source knows is looked at in another test.
+        let Ok(inspected) = inspecting.run([Input::path(&path)]) else {
+            continue;
+        };
+        assert_eq!(inspected.fits().len(), all.len());
+        for (format, fit) in all.iter().zip(inspected.fits()) {
+            let place = format!("{}: {format}", path.display());
+            let strict = converted(&path, format, AllowedLosses::none()).unwrap();
+            let lax = converted(&path, format, AllowedLosses::all()).unwrap();
+            assert_eq!(fit.format(), format, "{place}");
+            assert_eq!(fit.whole(), strict.traces.used, "{place}");
+            assert_eq!(fit.whole() + fit.lossy(), lax.traces.used, "{place}");
+            assert_eq!(*fit.refused(), lax.traces.rejected, "{place}");
+            assert_eq!(*fit.losses(), lax.losses, "{place}");
+            whole += fit.whole();
+            lossy += fit.lossy();
+            refused += fit.refused().total();
+        }
+    }
+    assert!(whole > 0 && lossy > 0 && refused > 0, "{whole} {lossy} {refused}");
+}
+
+#[test]
+fn a_format_that_takes_no_conversations_is_refused() {
+    let inspecting = Inspecting::new(Mill::builder()).with_formats(["trl-reward".parse().unwrap()]);
+    let error = inspecting.run([Input::bytes("a.jsonl", "")]).unwrap_err();
+    assert!(error.to_string().contains("takes no conversations"), "{error}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The account as JSON: the shape is part of the interface.
 
-use tracemill::Inspected;
 use tracemill::curate::{Bucket, Distribution, Names, ScoreStatistics};
 use tracemill::model::JsonWriter;
+use tracemill::{FormatFit, Inspected};
 
 /// Scores are shown in so many bars at the most.
 pub(super) const BARS: usize = 20;
@@ -61,6 +61,21 @@ pub(super) fn write(inspected: &Inspected, w: &mut JsonWriter<'_>) {
     w.key("margins");
     scores(&statistics.margins(), w);
     w.end_object();
+    w.key("formats").begin_array();
+    for format in inspected.fits() {
+        fit(format, w);
+    }
+    w.end_array();
+    w.end_object();
+}
+
+fn fit(fit: &FormatFit, w: &mut JsonWriter<'_>) {
+    w.begin_object();
+    w.key("format").str(&fit.format().to_string());
+    w.key("whole").number(fit.whole());
+    w.key("lossy").number(fit.lossy());
+    codes("losses", fit.losses().iter(), w);
+    codes("refused", fit.refused().iter(), w);
     w.end_object();
 }
 

@@ -1,6 +1,7 @@
 //! The account as one HTML page that needs nothing else: no network, no other file.
 
 use tracemill::Inspected;
+use tracemill::formats::Loss;
 use tracemill::model::JsonWriter;
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -12,6 +13,12 @@ pub(super) fn html(inspected: &Inspected) -> String {
     w.begin_object();
     w.key("account");
     super::json::write(inspected, &mut w);
+    // Beside the account, because every loss has one meaning, whichever format has it.
+    w.key("meanings").begin_object();
+    for loss in Loss::ALL {
+        w.key(loss.code()).str(loss.summary());
+    }
+    w.end_object();
     w.key("samples").begin_array();
     for sample in inspected.samples() {
         // Canonical JSON, as it was written.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tracemill::curate::{Bucket, Distribution, Names, ScoreStatistics, Statistics};
-use tracemill::{Counts, Inspected, Ledger};
+use tracemill::{Counts, FormatFit, Inspected, Ledger};
 
 /// The width of the longest bar, in characters.
 const BAR: u64 = 32;
@@ -30,7 +30,41 @@ pub(super) fn text(inspected: &Inspected) -> String {
     if statistics.margins().count() > 0 {
         scores("best less worst of a group", &statistics.margins(), &mut text);
     }
+    formats(inspected.fits(), &mut text);
     text
+}
+
+/// What formats would hold, with what they would lose and why they refuse the rest.
+fn formats(fits: &[FormatFit], text: &mut String) {
+    if fits.is_empty() {
+        return;
+    }
+    let names: Vec<_> = fits.iter().map(|fit| fit.format().to_string()).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let width = width.max("what formats hold".len() - 2);
+    let _ = writeln!(
+        text,
+        "\n{:<width$}  {:>9} {:>9} {:>9}",
+        "what formats hold",
+        "whole",
+        "in part",
+        "not",
+        width = width + 2
+    );
+    for (fit, name) in fits.iter().zip(names) {
+        let refused = fit.refused().total();
+        let _ = writeln!(
+            text,
+            "  {name:<width$}  {:>9} {:>9} {refused:>9}",
+            fit.whole(),
+            fit.lossy()
+        );
+        for (what, counts) in [("lost", fit.losses()), ("refused", fit.refused())] {
+            if !counts.is_empty() {
+                let _ = writeln!(text, "    {what}: {counts}");
+            }
+        }
+    }
 }
 
 fn inputs(ledger: &Ledger, text: &mut String) {

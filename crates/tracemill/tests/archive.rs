@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use tracemill::io::{Archive, Input};
-use tracemill::{Encoded, ErrorKind, Mill, MillBuilder, OnError};
+use tracemill::{Encoded, ErrorKind, Mill, MillBuilder, OnError, WhenEmpty};
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -91,9 +91,23 @@ fn damaged_archives_are_errors() {
         let mut skipping = builder();
         skipping.on_error(OnError::Skip);
         let mill = skipping.build().unwrap();
+        let named = skipping
+            .source_named("inspect")
+            .unwrap()
+            .when_empty(WhenEmpty::Allow)
+            .build()
+            .unwrap();
         for end in (0..whole.len()).step_by(97) {
             let cut = mill.collect([Input::bytes(name, &whole[..end])]);
             assert!(cut.is_err(), "{name} cut at {end}");
+        }
+        for at in (0..whole.len() - 200).step_by(997) {
+            // The directory is no longer where its end says.
+            let shorter = [&whole[..at], &whole[at + 20..]].concat();
+            assert!(
+                named.collect([Input::bytes(name, shorter)]).is_err(),
+                "{name} without a part at {at}"
+            );
         }
         for at in (0..whole.len()).step_by(61) {
             let mut flipped = whole.clone();

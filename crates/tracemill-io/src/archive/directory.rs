@@ -54,8 +54,9 @@ pub(super) fn read(bytes: &Bytes, len: u64) -> io::Result<Vec<Member>> {
         .ok_or_else(|| invalid("there is no directory at its end; was the file cut short?"))?;
     let end = Numbers(&tail[at..]);
     let (mut size, mut offset) = (u64::from(end.int(12)?), u64::from(end.int(16)?));
-    if size == BEYOND || offset == BEYOND || end.short(10)? == 0xffff {
-        (size, offset) = read_end64(bytes, tail_start + at as u64, len)?;
+    let mut count = end.short(10)? as u64;
+    if size == BEYOND || offset == BEYOND || count == 0xffff {
+        (count, size, offset) = read_end64(bytes, tail_start + at as u64, len)?;
     }
     let directory = part(bytes, offset, size, len)?;
     let mut members = Vec::new();
@@ -67,11 +68,15 @@ pub(super) fn read(bytes: &Bytes, len: u64) -> io::Result<Vec<Member>> {
             .get(length..)
             .ok_or_else(|| invalid("the directory ends early"))?;
     }
+    // Else what is not where the end says would be an archive of nothing.
+    if members.len() as u64 != count {
+        return Err(invalid("the directory is not where its end says"));
+    }
     Ok(members)
 }
 
-/// Size and offset of the directory of an archive beyond 4 GiB.
-fn read_end64(bytes: &Bytes, end: u64, len: u64) -> io::Result<(u64, u64)> {
+/// How many files the directory of an archive beyond 4 GiB names, its size and its offset.
+fn read_end64(bytes: &Bytes, end: u64, len: u64) -> io::Result<(u64, u64, u64)> {
     let at = end
         .checked_sub(LOCATOR_SIZE)
         .ok_or_else(|| invalid("the ZIP64 end is missing"))?;
@@ -84,7 +89,7 @@ fn read_end64(bytes: &Bytes, end: u64, len: u64) -> io::Result<(u64, u64)> {
     if end64.int(0)? != END64 {
         return Err(invalid("the ZIP64 end is missing"));
     }
-    Ok((end64.long(40)?, end64.long(48)?))
+    Ok((end64.long(32)?, end64.long(40)?, end64.long(48)?))
 }
 
 /// The file at the beginning of `rest`, and how long its entry is.

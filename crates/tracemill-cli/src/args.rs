@@ -79,7 +79,11 @@ Examples:
   tracemill convert runs.json --to sharegpt --allow-loss trailing-turns,text-beside-call --report report.json -o train.jsonl
 
   # One record for each assistant turn
-  tracemill convert runs.jsonl --to openai --turns each -o train.jsonl";
+  tracemill convert runs.jsonl --to openai --turns each -o train.jsonl
+
+  # What is too long for the model is left out, or cut at a turn
+  tracemill convert runs.jsonl --to openai --tokenizer gpt-4o --where 'tokens<=65536' -o train.jsonl
+  tracemill convert runs.jsonl --to hf --tokenizer model/tokenizer.json --truncate-tokens 8192 -o train.jsonl";
 
 #[derive(Debug, Args)]
 #[command(after_help = CONVERT_EXAMPLES)]
@@ -93,6 +97,16 @@ pub(crate) struct ConvertArgs {
     /// How many records one trace makes
     #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Records")]
     pub(crate) turns: TurnsArg,
+
+    /// Cut conversations that have more tokens behind the last turn of the assistant within them; counted as the loss `truncated`
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "tokenizer",
+        conflicts_with = "label_threshold",
+        help_heading = "Tokens"
+    )]
+    pub(crate) truncate_tokens: Option<u64>,
 
     /// For formats of unpaired preferences: an answer is good if its score is at least X
     #[arg(
@@ -205,6 +219,9 @@ pub(crate) struct JobArgs {
 
     #[command(flatten)]
     pub(crate) choose: ChooseArgs,
+
+    #[command(flatten)]
+    pub(crate) tokens: TokenArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -362,6 +379,15 @@ pub(crate) struct TraceArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Tokens")]
+pub(crate) struct TokenArgs {
+    /// Count tokens, for `tokens` in --where and for the account: an encoding of OpenAI (`o200k_base`, `cl100k_base`), a model of theirs
+    /// (`gpt-4o`), or the path of a `tokenizer.json`
+    #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) tokenizer: Option<String>,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// File to write, or with --split the folder; `-` is standard output; `.gz` and `.zst` are written by suffix
@@ -443,7 +469,8 @@ Examples:
   tracemill inspect runs.jsonl
   tracemill inspect logs/ --json | jq .scores
   tracemill inspect runs.jsonl --to openai,sharegpt,anthropic
-  tracemill inspect results/ --html report.html";
+  tracemill inspect results/ --html report.html
+  tracemill inspect train.jsonl --tokenizer gpt-4o --price 25 --epochs 3";
 
 #[derive(Debug, Args)]
 #[command(after_help = INSPECT_EXAMPLES)]
@@ -463,6 +490,23 @@ pub(crate) struct InspectArgs {
         help_heading = "Output"
     )]
     pub(crate) to: Vec<TrialArg>,
+
+    #[command(flatten)]
+    pub(crate) tokens: TokenArgs,
+
+    /// What a million tokens cost to train on, for an estimate
+    #[arg(long, value_name = "X", requires = "tokenizer", value_parser = price, help_heading = "Tokens")]
+    pub(crate) price: Option<f64>,
+
+    /// How often every token is trained on
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "price",
+        default_value_t = 1,
+        help_heading = "Tokens"
+    )]
+    pub(crate) epochs: u32,
 
     /// Print JSON
     #[arg(long, help_heading = "Output")]
@@ -578,6 +622,14 @@ pub(crate) enum When {
     Always,
     /// Never
     Never,
+}
+
+fn price(text: &str) -> Result<f64, String> {
+    let price = text
+        .parse()
+        .ok()
+        .filter(|price: &f64| price.is_finite() && *price >= 0.0);
+    price.ok_or_else(|| "a price is a number that is not negative".to_owned())
 }
 
 fn field(text: &str) -> Result<(String, String), String> {

@@ -21,11 +21,18 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<ExitCode, Failure> {
     if let Some(thinking) = thinking(&args.thinking)? {
         builder.thinking(thinking);
     }
+    if let Some(limit) = args.truncate_tokens {
+        builder.truncate_tokens(limit);
+    }
     let turns = format!("{:?}", args.turns).to_lowercase();
     let mut own = vec![("turns", turns)];
     own.extend(
         args.label_threshold
             .map(|threshold| ("label-threshold", threshold.to_string())),
+    );
+    own.extend(
+        args.truncate_tokens
+            .map(|limit| ("truncate-tokens", limit.to_string())),
     );
     own.extend(thinking_options(&args.thinking));
     job::run("convert", &builder.build()?, &args.job, own)

@@ -9,13 +9,14 @@ use std::process::ExitCode;
 use tracemill::formats::{EncodeOptions, FormatSpec};
 use tracemill::io::{Cancel, Digest, Overwrite, Threads};
 use tracemill::model::Shape;
-use tracemill::{Inspecting, Mill};
+use tracemill::{Inspecting, Ledger, Mill};
 
 use crate::args::{InspectArgs, TrialArg};
 use crate::failure::Failure;
 use crate::job;
 use crate::list::print;
 use crate::progress::Bar;
+use crate::tokens;
 
 /// As many traces can be read in the HTML page.
 const SAMPLES: usize = 200;
@@ -39,6 +40,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
         .memory(args.run.memory);
     job::apply_input(&mut builder, &args.input)?;
     job::apply_traces(&mut builder, &args.traces)?;
+    if let Some(tokenizer) = tokens::tokenizer(&args.tokens)? {
+        builder.tokenizer(tokenizer);
+    }
     let cancel = Cancel::default();
     job::stop_on_signals(&cancel)?;
     let bar = Bar::start(args.run.progress, args.run.quiet);
@@ -51,9 +55,10 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
         .run(job::inputs(&args.input)?);
     bar.finish();
     let inspected = inspected?;
+    let cost = cost(args, inspected.ledger());
     if let Some(mut output) = page {
         output
-            .append(page::html(&inspected).as_bytes())
+            .append(page::html(&inspected, cost).as_bytes())
             .map_err(tracemill::Error::from)?;
         output.commit().map_err(tracemill::Error::from)?;
         if !args.json {
@@ -61,9 +66,9 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
         }
     }
     let text = if args.json {
-        json::text(&inspected)
+        json::text(&inspected, cost)
     } else {
-        terminal::text(&inspected)
+        terminal::text(&inspected, cost)
     };
     print(text.as_bytes())
 }
@@ -95,4 +100,24 @@ fn all() -> impl Iterator<Item = FormatSpec> {
         .filter(|format| format.shapes().contains(&Shape::Conversation))
         .map(FormatSpec::of)
         .filter(|spec| spec.encoder(&EncodeOptions::default()).is_ok())
+}
+
+/// What training would cost: tokens × epochs × price of a million.
+#[expect(clippy::cast_precision_loss, reason = "a cost is shown with two decimals")]
+fn cost(args: &InspectArgs, ledger: &Ledger) -> Option<Cost> {
+    let tokens = ledger.tokens.as_ref()?.sum() * u64::from(args.epochs);
+    args.price.map(|price| Cost {
+        epochs: args.epochs,
+        tokens,
+        sum: tokens as f64 / 1e6 * price,
+    })
+}
+
+/// An estimate, in the currency of the price.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    epochs: u32,
+    /// Those that are trained on, of all epochs.
+    tokens: u64,
+    sum: f64,
 }

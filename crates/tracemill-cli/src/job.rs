@@ -19,6 +19,7 @@ use crate::choose;
 use crate::failure::{Failure, REJECTED};
 use crate::progress::Bar;
 use crate::summary;
+use crate::tokens;
 
 /// Options by name, as they took effect, for the report.
 type Options = Vec<(&'static str, String)>;
@@ -143,6 +144,9 @@ pub(crate) fn builder(args: &JobArgs) -> Result<MillBuilder, Failure> {
     apply_traces(&mut builder, &args.traces)?;
     builder.curation(choose::curation(&args.choose)?);
     choose::screen(&mut builder, &args.choose);
+    if let Some(tokenizer) = tokens::tokenizer(&args.tokens)? {
+        builder.tokenizer(tokenizer);
+    }
     apply_errors(&mut builder, &args.errors);
     Ok(builder)
 }
@@ -321,7 +325,7 @@ fn read_tools(path: &Path) -> Result<Vec<Tool<'static>>, Failure> {
     Ok(tools.into_iter().map(Tool::into_owned).collect())
 }
 
-fn read(option: &str, path: &Path) -> Result<String, Failure> {
+pub(crate) fn read(option: &str, path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path)
         .map_err(|error| Failure::Usage(format!("{option}: {}: {error}", path.display())))
 }
@@ -375,6 +379,7 @@ fn options(args: &JobArgs) -> Options {
         args.traces.scores.as_ref().map(|path| path.display().to_string()),
     );
     given("model", args.traces.model.clone());
+    given("tokenizer", args.tokens.tokenizer.clone());
     given("dataset", args.input.dataset.clone());
     given("part", args.input.part.clone());
     given("group-by", args.traces.group_by.as_ref().map(ToString::to_string));

@@ -15,6 +15,7 @@ mod pairs;
 mod progress;
 mod show;
 mod summary;
+mod tokens;
 
 use std::process::ExitCode;
 

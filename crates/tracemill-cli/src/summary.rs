@@ -19,6 +19,10 @@ pub(crate) fn print(ledger: &Ledger) {
         if name == "-" { "standard output" } else { name }
     );
     let mut notes = Vec::new();
+    if let Some(tokens) = &ledger.tokens {
+        let longest = tokens.max().unwrap_or(0);
+        notes.push(format!("{} tokens, at most {longest} an example", tokens.sum()));
+    }
     for side in ledger.outputs.iter().take(ledger.sides) {
         let share = side.records as f64 / ledger.examples.max(1) as f64;
         notes.push(format!(

@@ -467,3 +467,47 @@ fn pairs_are_split_into_files_by_prompt() {
         "{counts:?}"
     );
 }
+
+#[test]
+#[cfg(feature = "tokenizer-json")]
+fn the_tokenizer_of_a_model_cuts_what_is_too_long() {
+    let folder = folder(3);
+    let json = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
+        "pre_tokenizer":{"type":"WhitespaceSplit"},"post_processor":null,"decoder":null,
+        "model":{"type":"WordLevel","vocab":{"<unk>":0},"unk_token":"<unk>"}}"#;
+    fs::write(folder.path().join("tokenizer.json"), json).unwrap();
+    // Three words and four.
+    let arguments = |limit: &'static str| {
+        let fixed = [
+            "convert",
+            "runs.jsonl",
+            "--to",
+            "openai",
+            "--tokenizer",
+            "tokenizer.json",
+        ];
+        [&fixed[..], &["--truncate-tokens", limit]].concat()
+    };
+    let whole = run(folder.path(), &arguments("7"));
+    assert!(whole.status.success(), "{}", message(&whole));
+    assert!(
+        message(&whole).contains("21 tokens, at most 7 an example"),
+        "{}",
+        message(&whole)
+    );
+    let nothing = run(folder.path(), &arguments("6"));
+    assert!(
+        message(&nothing).contains("3 `over-token-limit`"),
+        "{}",
+        message(&nothing)
+    );
+
+    fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
+    let wrong = run(folder.path(), &arguments("7"));
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        message(&wrong).contains("`tokenizer.json` is no tokenizer"),
+        "{}",
+        message(&wrong)
+    );
+}

@@ -12,20 +12,21 @@ use crate::text::texts;
 /// A condition on a trace: `FIELD OP VALUE`, a bare `FIELD`, or either behind `!`, which negates it.
 ///
 /// Fields that are numbers take `=`, `!=`, `>=`, `<=`, `>` and `<`: `messages`, `turns` (of the assistant), `bytes` and
-/// `characters` (of all texts), `score` (the one that counts), `score:NAME`. Fields that are texts take `=` and `!=`:
+/// `characters` (of all texts), `tokens` (what a [`Tokenizer`](crate::Tokenizer) counts), `score` (the one that counts), `score:NAME`. Fields that are texts take `=` and `!=`:
 /// `outcome`, `model`, `tag`. A JSON pointer, such as `/metadata/lang`, takes all of them: values are compared as numbers if
 /// both sides are, else as texts; JSON such as `true` is compared as written. Bare are `tools`, `reasoning`, `ends-with-assistant`,
 /// `secret`, `email`, `phone`, `card`, `special-token`, `forbidden-nova` and `forbidden-claude` (what a [`Screen`] finds somewhere in the texts; `!secret` keeps traces without), and a
 /// pointer, which asks that there is something other than `null`. What a trace does not have fulfils no condition but `!=` and `!`.
 ///
 /// ```
-/// use tracemill_curate::Condition;
+/// use tracemill_curate::{Condition, Measured};
 /// use tracemill_model::Trace;
 /// let trace = Trace::from_json(
 ///     r#"{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"ho"}],"score":0.5,"metadata":{"lang":"en","n":2}}"#,
 /// )?;
-/// let holds = |condition: &str| condition.parse::<Condition>().map(|condition| condition.accepts(&trace, Some(0.5)));
-/// for condition in ["messages>=2", "turns=1", "/metadata/lang=en", "/metadata/n<3", "!tools", "score>=0.5", "model!=x"] {
+/// let measured = Measured { score: Some(0.5), tokens: Some(12) };
+/// let holds = |condition: &str| condition.parse::<Condition>().map(|condition| condition.accepts(&trace, measured));
+/// for condition in ["messages>=2", "tokens<=12", "turns=1", "/metadata/lang=en", "/metadata/n<3", "!tools", "score>=0.5", "model!=x"] {
 ///     assert_eq!(holds(condition), Ok(true), "{condition}");
 /// }
 /// for condition in ["messages<2", "/metadata/lang!=en", "/metadata/other", "reasoning", "model=x"] {
@@ -42,12 +43,22 @@ pub struct Condition {
     wanted: bool,
 }
 
+/// What is known of a trace that it does not say itself; whoever asks says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// The score that counts.
+    pub score: Option<f64>,
+    /// How many tokens it is.
+    pub tokens: Option<u64>,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 enum Field {
     Messages,
     Turns,
     Bytes,
     Characters,
+    Tokens,
     Score,
     ScoreNamed(String),
     Outcome,
@@ -77,9 +88,9 @@ enum Operator {
 }
 
 impl Condition {
-    /// Whether a trace fulfils it; `score` is the one that counts.
-    pub fn accepts(&self, trace: &Trace<'_>, score: Option<f64>) -> bool {
-        self.holds(trace, score) == self.wanted
+    /// Whether a trace fulfils it.
+    pub fn accepts(&self, trace: &Trace<'_>, measured: Measured) -> bool {
+        self.holds(trace, measured) == self.wanted
     }
 
     /// The code under which what it takes out is counted.
@@ -89,6 +100,7 @@ impl Condition {
             Field::Turns => "where-turns",
             Field::Bytes => "where-bytes",
             Field::Characters => "where-characters",
+            Field::Tokens => "where-tokens",
             Field::Score | Field::ScoreNamed(_) => "where-score",
             Field::Outcome => "where-outcome",
             Field::Model => "where-model",
@@ -112,8 +124,13 @@ impl Condition {
         self.field == Field::Score
     }
 
+    /// Whether it looks at the number of tokens.
+    pub fn looks_at_tokens(&self) -> bool {
+        self.field == Field::Tokens
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "no trace has 2^53 messages or bytes")]
-    fn holds(&self, trace: &Trace<'_>, score: Option<f64>) -> bool {
+    fn holds(&self, trace: &Trace<'_>, measured: Measured) -> bool {
         match &self.field {
             Field::Messages => self.number(trace.messages().len() as f64),
             Field::Turns => self.number(turns(trace) as f64),
@@ -127,7 +144,8 @@ impl Condition {
                 };
                 self.number(length(trace, characters) as f64)
             }
-            Field::Score => score.is_some_and(|score| self.number(score)),
+            Field::Tokens => measured.tokens.is_some_and(|tokens| self.number(tokens as f64)),
+            Field::Score => measured.score.is_some_and(|score| self.number(score)),
             Field::ScoreNamed(name) => {
                 let named = |score: &&tracemill_model::Score<'_>| {
                     score.name().is_some_and(|own| own.decode() == *name)
@@ -287,7 +305,7 @@ impl FromStr for Condition {
 
 fn unknown(name: &str) -> CurateError {
     CurateError::new(format!(
-        "there is no field `{name}`; there are messages, turns, bytes, characters, score, score:NAME, outcome, model, tag, \
+        "there is no field `{name}`; there are messages, turns, bytes, characters, tokens, score, score:NAME, outcome, model, tag, \
          tools, reasoning, ends-with-assistant, secret, email, phone, card, special-token, forbidden-nova, forbidden-claude and JSON pointers such as /metadata/lang"
     ))
 }
@@ -299,6 +317,7 @@ impl Field {
             "turns" => Field::Turns,
             "bytes" => Field::Bytes,
             "characters" => Field::Characters,
+            "tokens" => Field::Tokens,
             "score" => Field::Score,
             "outcome" => Field::Outcome,
             "model" => Field::Model,
@@ -344,7 +363,7 @@ mod tests {
         condition
             .parse::<Condition>()
             .unwrap()
-            .accepts(&Trace::from_json(line).unwrap(), None)
+            .accepts(&Trace::from_json(line).unwrap(), Measured::default())
     }
 
     #[test]

@@ -11,16 +11,22 @@
 //! * [`Shares`], [`SplitBy`]: on which side of a split a trace falls, so that no group and no prompt is on both.
 //! * [`Choosing`]: all decisions over many traces at once, from a [`Candidate`] each.
 //! * [`Statistics`]: what many traces are like.
+//! * [`Tokenizer`], [`TokenCounts`]: how many tokens a trace is, and how much of it a limit leaves.
 //! * [`Screen`], [`Screening`]: secrets, addresses, numbers and special tokens inside of texts, found and replaced.
 //!
 //! # What it is not
 //!
 //! It reads nothing and knows no score selection: whoever calls says which score counts.
 //!
+//! # Features
+//!
+//! * `openai-encodings`: `OpenAiEncoding`, the encodings of OpenAI's models; brings tiktoken-rs.
+//! * `tokenizer-json`: `LocalTokenizer`, the `tokenizer.json` of any model; brings tokenizers, which is large.
+//!
 //! # An example
 //!
 //! ```
-//! use tracemill_curate::{Candidate, Choosing, Condition, Identity, Scratch, Shares, SplitBy};
+//! use tracemill_curate::{Candidate, Choosing, Condition, Identity, Measured, Scratch, Shares, SplitBy};
 //! use tracemill_model::Trace;
 //!
 //! let line = |question: &str, lang: &str| format!(
@@ -36,7 +42,7 @@
 //! let mut candidates = Vec::new();
 //! for line in &lines {
 //!     let trace = Trace::from_json(line)?;
-//!     if english.accepts(&trace, None) {
+//!     if english.accepts(&trace, Measured::default()) {
 //!         let mut candidate = Candidate::of(&trace, None, &mut scratch);
 //!         candidate.identity = Identity::Exact.of(&trace, &mut scratch);
 //!         candidates.push(candidate);
@@ -59,9 +65,10 @@ mod screen;
 mod split;
 mod statistics;
 mod text;
+mod tokens;
 
 pub use choose::{Candidate, Choosing, Chosen, Keep, Order};
-pub use condition::Condition;
+pub use condition::{Condition, Measured};
 pub use error::CurateError;
 pub use identity::{Identity, Scratch, group_of, opening_of, prompt_of, tools_of};
 pub use named::NamedFilter;
@@ -70,3 +77,8 @@ pub use screen::{Finding, Found, Screen, Screening, Unfit};
 
 pub use split::{Shares, SplitBy};
 pub use statistics::{Bucket, Distribution, Names, ScoreStatistics, Statistics};
+#[cfg(feature = "tokenizer-json")]
+pub use tokens::LocalTokenizer;
+#[cfg(feature = "openai-encodings")]
+pub use tokens::OpenAiEncoding;
+pub use tokens::{Marks, TokenCounts, Tokenizer};

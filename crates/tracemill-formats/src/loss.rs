@@ -79,11 +79,13 @@ pub enum Loss {
     ToolSchema,
     /// A chat template left out what a message says.
     MessageText,
+    /// Messages behind a limit of tokens were left out.
+    Truncated,
 }
 
 impl Loss {
     /// Every loss, in the order of the ledger.
-    pub const ALL: [Loss; 35] = [
+    pub const ALL: [Loss; 36] = [
         Loss::Reasoning,
         Loss::OpaqueReasoning,
         Loss::Tools,
@@ -119,6 +121,7 @@ impl Loss {
         Loss::ObjectOutput,
         Loss::ToolSchema,
         Loss::MessageText,
+        Loss::Truncated,
     ];
 
     /// The stable code: what `--allow-loss` takes and the ledger counts under.
@@ -221,6 +224,7 @@ impl Loss {
                 "message-text",
                 "what a message says is left out by the chat template",
             ),
+            Loss::Truncated => ("truncated", "messages behind the limit of tokens are left out"),
         }
     }
 }

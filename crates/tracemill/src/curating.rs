@@ -6,7 +6,7 @@ mod strata;
 pub use strata::Strata;
 
 use tracemill_curate::{
-    Candidate, Choosing, Condition, Identity, NamedFilter, Scratch, opening_of, tools_of,
+    Candidate, Choosing, Condition, Identity, Measured, NamedFilter, Scratch, opening_of, tools_of,
 };
 use tracemill_model::{Trace, Turns};
 use tracemill_pairs::PromptMode;
@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::ledger::Counts;
 use crate::mill::{Config, Examples};
 use crate::select::ScoreFilter;
+use crate::tokens::Tokens;
 
 /// Whether traces with other tools than the first are accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +115,11 @@ impl Curation {
         self.choosing.is_some() || self.tools == ToolSets::Same
     }
 
+    /// Whether a condition asks for the number of tokens.
+    pub(crate) fn looks_at_tokens(&self) -> bool {
+        self.conditions.iter().any(Condition::looks_at_tokens)
+    }
+
     /// The names of the sides; none without a split.
     pub(crate) fn sides(&self) -> usize {
         let sides = self.choosing.as_ref().and_then(Choosing::sides);
@@ -124,6 +130,7 @@ impl Curation {
     pub(crate) fn keeps(
         &self,
         scores: &ScoreFilter,
+        tokens: Option<&Tokens>,
         trace: &Trace<'_>,
         source: Option<&dyn Source>,
         filtered: &mut Counts,
@@ -134,10 +141,15 @@ impl Curation {
         let looks = self.conditions.iter().any(Condition::looks_at_scores)
             || self.filters.iter().any(NamedFilter::looks_at_scores);
         let score = if looks { scores.score(trace, source)? } else { None };
+        let tokens = tokens.filter(|_| self.looks_at_tokens());
+        let measured = Measured {
+            score,
+            tokens: tokens.map(|tokens| tokens.of(trace).total()),
+        };
         let condition = self
             .conditions
             .iter()
-            .find(|condition| !condition.accepts(trace, score));
+            .find(|condition| !condition.accepts(trace, measured));
         let filter = self.filters.iter().find(|filter| !filter.accepts(trace, score));
         let code = condition.map(Condition::code).or(filter.map(NamedFilter::code));
         if let Some(code) = code {
@@ -254,7 +266,9 @@ impl Config {
         filtered: &mut Counts,
     ) -> Result<bool, Error> {
         Ok(self.scores.keeps(trace, source, filtered)?
-            && self.curation.keeps(&self.scores, trace, source, filtered)?)
+            && self
+                .curation
+                .keeps(&self.scores, self.tokens.as_ref(), trace, source, filtered)?)
     }
 }
 

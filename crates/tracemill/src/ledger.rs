@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tracemill_curate::Distribution;
 use tracemill_formats::{Columns, Loss, Losses, Omission};
 use tracemill_model::JsonWriter;
 
@@ -182,6 +183,8 @@ pub struct Ledger {
     pub screened: Option<Screened>,
     /// How many examples were written.
     pub examples: u64,
+    /// How many tokens they have, where they are conversations and somebody asked.
+    pub tokens: Option<Distribution>,
     /// Training content that was lost, by code: allowed, or the run would have failed.
     pub losses: Counts,
     /// What was left out that is no training content: the number of examples it was missing from.
@@ -239,6 +242,9 @@ impl Ledger {
             self.screened.get_or_insert_default().merge(other);
         }
         self.examples += other.examples;
+        if let Some(other) = &other.tokens {
+            self.tokens.get_or_insert_default().merge(other);
+        }
         self.losses.merge(&other.losses);
         self.omitted.merge(&other.omitted);
     }
@@ -291,6 +297,12 @@ impl Ledger {
         }
         w.key("examples").begin_object();
         w.key("written").number(self.examples);
+        if let Some(tokens) = &self.tokens {
+            w.key("tokens").begin_object();
+            w.key("total").number(tokens.sum());
+            w.key("longest").number(tokens.max().unwrap_or(0));
+            w.end_object();
+        }
         w.end_object();
         self.losses.write(w.key("losses"));
         self.omitted.write(w.key("omitted"));

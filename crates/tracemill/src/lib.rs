@@ -69,6 +69,7 @@ mod scores;
 mod screening;
 mod select;
 mod thinking;
+mod tokens;
 mod work;
 
 pub use adjust::{GroupBy, SystemPrompt};

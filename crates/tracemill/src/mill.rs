@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracemill_curate::Screening;
+use tracemill_curate::{Screening, Tokenizer};
 use tracemill_formats::{Columns, Companion, EncodeOptions, Encoder, FormatSpec};
 use tracemill_io::{MemoryBudget, RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
@@ -19,6 +19,7 @@ use crate::scores::JoinedScores;
 use crate::screening::{ScreenAction, Screens};
 use crate::select::ScoreFilter;
 use crate::thinking::Thinking;
+use crate::tokens::Tokens;
 
 /// A configured conversion: traces in, records of one format out, with an account of everything.
 ///
@@ -59,6 +60,7 @@ pub(crate) struct Config {
     pub(crate) adjustments: Adjustments,
     pub(crate) thinking: Option<Thinking>,
     pub(crate) screens: Option<Screens>,
+    pub(crate) tokens: Option<Tokens>,
     pub(crate) scores: ScoreFilter,
     pub(crate) threads: Threads,
     pub(crate) memory: MemoryBudget,
@@ -129,6 +131,8 @@ pub struct MillBuilder {
     adjustments: Adjustments,
     thinking: Option<Thinking>,
     screens: Option<Screens>,
+    tokenizer: Option<Arc<dyn Tokenizer>>,
+    token_limit: Option<u64>,
     filter: ScoreFilter,
     threads: Threads,
     memory: MemoryBudget,
@@ -276,6 +280,50 @@ impl MillBuilder {
         self
     }
 
+    /// Sets what counts tokens: for conditions on them, for a limit, and for the account of what is written.
+    pub fn tokenizer(&mut self, tokenizer: Arc<dyn Tokenizer>) -> &mut Self {
+        self.tokenizer = Some(tokenizer);
+        self
+    }
+
+    /// Cuts traces with more than `limit` tokens behind the last turn of the assistant that is within it, and counts what was cut
+    /// off as the loss `truncated`, which is allowed by asking for it. Traces without such a turn are left out as
+    /// `over-token-limit`. Conversations alone; needs a tokenizer.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tracemill::{Mill, curate::Tokenizer, io::Input};
+    ///
+    /// #[derive(Debug)]
+    /// struct Words;
+    ///
+    /// impl Tokenizer for Words {
+    ///     fn name(&self) -> &str {
+    ///         "words"
+    ///     }
+    ///
+    ///     fn count(&self, text: &str) -> u64 {
+    ///         text.split_whitespace().count() as u64
+    ///     }
+    /// }
+    ///
+    /// let turn = |role: &str, words: &str| format!(r#"{{"role":"{role}","content":"{words}"}}"#);
+    /// let line = format!(
+    ///     r#"{{"messages":[{},{},{},{}]}}"#,
+    ///     turn("user", "one"), turn("assistant", "two three"), turn("user", "four five"), turn("assistant", "six")
+    /// );
+    /// let mut builder = Mill::builder();
+    /// builder.format("openai")?.tokenizer(Arc::new(Words)).truncate_tokens(5);
+    /// let encoded = builder.build()?.collect([Input::bytes("runs.jsonl", line)])?;
+    /// assert_eq!(encoded.ledger.losses.get("truncated"), 2);
+    /// assert_eq!(encoded.ledger.tokens.map(|tokens| tokens.sum()), Some(3));
+    /// # Ok::<(), tracemill::Error>(())
+    /// ```
+    pub fn truncate_tokens(&mut self, limit: u64) -> &mut Self {
+        self.token_limit = Some(limit);
+        self
+    }
+
     /// Sets which score counts where traces have several.
     pub fn score(&mut self, selection: ScoreSelection) -> &mut Self {
         self.filter.selection = Some(selection);
@@ -384,6 +432,7 @@ impl MillBuilder {
                 adjustments: self.adjustments.clone(),
                 thinking: self.thinking.clone(),
                 screens: self.screens.clone(),
+                tokens: self.tokens()?,
                 scores: self.filter.clone(),
                 threads: self.threads,
                 memory: self.memory,
@@ -391,6 +440,22 @@ impl MillBuilder {
                 limits: self.limits,
             }),
         })
+    }
+
+    fn tokens(&self) -> Result<Option<Tokens>, Error> {
+        let needed = [
+            (self.token_limit.is_some(), "`--truncate-tokens`"),
+            (self.curation.looks_at_tokens(), "a condition on `tokens`"),
+        ];
+        match (&self.tokenizer, needed.iter().find(|(is_needed, _)| *is_needed)) {
+            (None, Some((_, what))) => Err(Error::config(format!(
+                "{what} needs something that counts tokens: name it with `--tokenizer`"
+            ))),
+            (tokenizer, _) => Ok(tokenizer.clone().map(|tokenizer| Tokens {
+                tokenizer,
+                limit: self.token_limit,
+            })),
+        }
     }
 
     fn check_shape(&self, encoder: &dyn Encoder) -> Result<(), Error> {
@@ -405,6 +470,12 @@ impl MillBuilder {
         if self.thinking.is_some() && shape != Shape::Conversation {
             return Err(Error::config(
                 "`--thinking` is for conversations, not for labels and pairs",
+            ));
+        }
+        if self.token_limit.is_some() && shape != Shape::Conversation {
+            return Err(Error::config(
+                "`--truncate-tokens` is for conversations: of labels and pairs what is too long is left out, with `--where \
+                 'tokens<=N'`",
             ));
         }
         if self.pairing.is_some() && self.filter.min.is_some() {

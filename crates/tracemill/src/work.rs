@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use tracemill_curate::Distribution;
 use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::{Extent, Gatherer, Record};
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
@@ -13,6 +14,7 @@ use crate::inputs::Planned;
 use crate::ledger::{Ledger, LossTally};
 use crate::mill::{Config, Examples};
 use crate::policy::OnError;
+use crate::tokens::Kept;
 
 /// A block of records and the ordinal of its first in the whole run.
 #[derive(Debug, Default)]
@@ -330,8 +332,36 @@ impl Work<'_> {
             }
             None => trace,
         };
+        let Some(tokens) = &self.config.tokens else {
+            return self.turns(turns, trace, done, |_| {});
+        };
+        let (counts, mut losses) = (tokens.of(trace), Losses::default());
+        let kept = tokens.cut(trace, &counts, &mut losses);
+        let trace = match &kept {
+            Kept::Whole => trace,
+            Kept::Beginning(beginning) => beginning,
+            Kept::Nothing => return Ok(Made::Nothing("over-token-limit")),
+        };
+        let mut totals = Distribution::default();
+        let made = self.turns(turns, trace, done, |messages| totals.add(counts.up_to(messages)))?;
+        if let Made::Examples(_) = made {
+            done.tally.add(&losses);
+            done.ledger.tokens.get_or_insert_default().merge(&totals);
+        }
+        Ok(made)
+    }
+
+    /// Appends every example of a trace as it is; `count` is told how many of its messages each has.
+    fn turns(
+        &self,
+        turns: Turns,
+        trace: &Trace<'_>,
+        done: &mut Done,
+        mut count: impl FnMut(usize),
+    ) -> Result<Made, Bad> {
         let mut examples = 0;
         for conversation in turns.of(trace) {
+            count(conversation.messages().len());
             self.encode(&Example::Conversation(conversation), done)?;
             examples += 1;
         }

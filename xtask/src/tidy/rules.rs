@@ -98,6 +98,7 @@ pub(super) const CRATES: &[Crate] = &[
             Always("unicode-normalization"),
             Always("aho-corasick"),
             Always("memchr"),
+            Feature("tiktoken-rs"),
             Feature("tokenizers"),
         ],
         unsafe_code: UnsafeCode::Forbid,

@@ -4,17 +4,19 @@ use tracemill::curate::{Bucket, Distribution, Names, ScoreStatistics};
 use tracemill::model::JsonWriter;
 use tracemill::{FormatFit, Inspected};
 
+use super::Cost;
+
 /// Scores are shown in so many bars at the most.
 pub(super) const BARS: usize = 20;
 
-pub(super) fn text(inspected: &Inspected) -> String {
+pub(super) fn text(inspected: &Inspected, cost: Option<Cost>) -> String {
     let mut out = Vec::new();
-    write(inspected, &mut JsonWriter::new(&mut out));
+    write(inspected, cost, &mut JsonWriter::new(&mut out));
     out.push(b'\n');
     String::from_utf8_lossy(&out).into_owned()
 }
 
-pub(super) fn write(inspected: &Inspected, w: &mut JsonWriter<'_>) {
+pub(super) fn write(inspected: &Inspected, cost: Option<Cost>, w: &mut JsonWriter<'_>) {
     let (statistics, ledger) = (inspected.statistics(), inspected.ledger());
     w.begin_object();
     w.key("inputs").begin_array();
@@ -48,6 +50,17 @@ pub(super) fn write(inspected: &Inspected, w: &mut JsonWriter<'_>) {
     distribution("messages_per_trace", statistics.lengths(), w);
     distribution("turns_per_trace", statistics.turns(), w);
     distribution("characters_per_trace", statistics.characters(), w);
+    if let Some(tokens) = &ledger.tokens {
+        w.key("tokens").number(tokens.sum());
+        distribution("tokens_per_trace", tokens, w);
+    }
+    if let Some(cost) = cost {
+        w.key("cost").begin_object();
+        w.key("epochs").number(u64::from(cost.epochs));
+        w.key("tokens").number(cost.tokens);
+        w.key("sum").float(cost.sum);
+        w.end_object();
+    }
     w.key("unscored").number(statistics.unscored());
     w.key("scores").begin_object();
     for (name, score) in statistics.scores() {

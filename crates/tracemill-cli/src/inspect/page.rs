@@ -4,15 +4,17 @@ use tracemill::Inspected;
 use tracemill::formats::Loss;
 use tracemill::model::JsonWriter;
 
+use super::Cost;
+
 const TEMPLATE: &str = include_str!("page.html");
 
 /// The page, with the account and the sample put into it.
-pub(super) fn html(inspected: &Inspected) -> String {
+pub(super) fn html(inspected: &Inspected, cost: Option<Cost>) -> String {
     let mut out = Vec::new();
     let mut w = JsonWriter::new(&mut out);
     w.begin_object();
     w.key("account");
-    super::json::write(inspected, &mut w);
+    super::json::write(inspected, cost, &mut w);
     // Beside the account, because every loss has one meaning, whichever format has it.
     w.key("meanings").begin_object();
     for loss in Loss::ALL {

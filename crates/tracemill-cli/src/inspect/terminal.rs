@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use tracemill::curate::{Bucket, Distribution, Names, ScoreStatistics, Statistics};
 use tracemill::{Counts, FormatFit, Inspected, Ledger};
 
+use super::Cost;
+
 /// The width of the longest bar, in characters.
 const BAR: u64 = 32;
 /// As many names of a kind are shown.
@@ -12,7 +14,7 @@ const NAMES: usize = 10;
 /// Scores are shown in so many bars at the most.
 const BARS: usize = 10;
 
-pub(super) fn text(inspected: &Inspected) -> String {
+pub(super) fn text(inspected: &Inspected, cost: Option<Cost>) -> String {
     let mut text = String::new();
     let (statistics, ledger) = (inspected.statistics(), inspected.ledger());
     inputs(ledger, &mut text);
@@ -24,6 +26,18 @@ pub(super) fn text(inspected: &Inspected) -> String {
     distribution("messages a trace", statistics.lengths(), &mut text);
     distribution("assistant turns a trace", statistics.turns(), &mut text);
     distribution("characters a trace", statistics.characters(), &mut text);
+    if let Some(tokens) = &ledger.tokens {
+        distribution("tokens a trace", tokens, &mut text);
+        let _ = write!(text, "{} tokens in all", tokens.sum());
+        if let Some(cost) = cost {
+            let _ = write!(
+                text,
+                ", {} over all epochs, estimated cost {:.2}",
+                cost.tokens, cost.sum
+            );
+        }
+        text.push('\n');
+    }
     for (name, score) in statistics.scores() {
         scores(&format!("score `{name}`"), score, &mut text);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 ///
 /// Numbers up to a hundred are kept as they are, larger ones to two digits, so that memory is bounded; count, sum, least
 /// and greatest are exact.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Distribution {
     counts: BTreeMap<u64, u64>,
     count: u64,
@@ -41,7 +41,8 @@ impl Distribution {
         self.max = Some(self.max.map_or(number, |max| max.max(number)));
     }
 
-    pub(super) fn merge(&mut self, other: &Distribution) {
+    /// Adds what another part of the run counted.
+    pub fn merge(&mut self, other: &Distribution) {
         for (&number, &count) in &other.counts {
             *self.counts.entry(number).or_default() += count;
         }
@@ -49,6 +50,11 @@ impl Distribution {
         self.sum += other.sum;
         self.min = [self.min, other.min].into_iter().flatten().min();
         self.max = [self.max, other.max].into_iter().flatten().max();
+    }
+
+    /// The sum of all.
+    pub fn sum(&self) -> u64 {
+        self.sum
     }
 
     /// The least; none of nothing.

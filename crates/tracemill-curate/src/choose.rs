@@ -22,6 +22,8 @@ pub struct Candidate {
     pub score: f64,
     /// What a stratified sample is taken from in equal shares.
     pub stratum: u32,
+    /// The caller's own number, which takes no room: no decision looks at it.
+    pub own: u32,
 }
 
 impl Candidate {
@@ -35,6 +37,7 @@ impl Candidate {
             prompt: cut(prompt_of(trace, scratch)),
             score: score.unwrap_or(f64::NAN),
             stratum: 0,
+            own: 0,
         }
     }
 
@@ -425,7 +428,7 @@ mod tests {
             group,
             prompt: identity as u64 + 1_000,
             score,
-            stratum: 0,
+            ..Candidate::default()
         }
     }
 

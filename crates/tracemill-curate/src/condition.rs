@@ -7,13 +7,14 @@ use tracemill_model::{RawJson, Role, Trace};
 
 use crate::error::CurateError;
 use crate::screen::{Screen, Screening};
+use crate::script;
 use crate::text::texts;
 
 /// A condition on a trace: `FIELD OP VALUE`, a bare `FIELD`, or either behind `!`, which negates it.
 ///
 /// Fields that are numbers take `=`, `!=`, `>=`, `<=`, `>` and `<`: `messages`, `turns` (of the assistant), `bytes` and
 /// `characters` (of all texts), `tokens` (what a [`Tokenizer`](crate::Tokenizer) counts), `score` (the one that counts), `score:NAME`. Fields that are texts take `=` and `!=`:
-/// `outcome`, `model`, `tag`. A JSON pointer, such as `/metadata/lang`, takes all of them: values are compared as numbers if
+/// `outcome`, `model`, `tag`, `script` (of most letters, by its name in Unicode). A JSON pointer, such as `/metadata/lang`, takes all of them: values are compared as numbers if
 /// both sides are, else as texts; JSON such as `true` is compared as written. Bare are `tools`, `reasoning`, `ends-with-assistant`,
 /// `secret`, `email`, `phone`, `card`, `special-token`, `forbidden-nova` and `forbidden-claude` (what a [`Screen`] finds somewhere in the texts; `!secret` keeps traces without), and a
 /// pointer, which asks that there is something other than `null`. What a trace does not have fulfils no condition but `!=` and `!`.
@@ -64,6 +65,7 @@ enum Field {
     Outcome,
     Model,
     Tag,
+    Script(Option<unicode_script::Script>),
     Tools,
     Reasoning,
     EndsWithAssistant,
@@ -105,6 +107,7 @@ impl Condition {
             Field::Outcome => "where-outcome",
             Field::Model => "where-model",
             Field::Tag => "where-tag",
+            Field::Script(_) => "where-script",
             Field::Tools => "where-tools",
             Field::Reasoning => "where-reasoning",
             Field::EndsWithAssistant => "where-ends-with-assistant",
@@ -160,6 +163,7 @@ impl Condition {
             Field::Outcome => trace.outcome().is_some_and(|outcome| self.text(outcome.name())),
             Field::Model => trace.model().is_some_and(|model| self.text(&model.decode())),
             Field::Tag => matches!(&self.test, Test::Compare(_, tag, _) if has_tag(trace, tag)),
+            Field::Script(wanted) => wanted.is_some() && script::of(trace) == *wanted,
             Field::Tools => trace.tools().is_some_and(|tools| !tools.is_empty()),
             Field::Reasoning => trace
                 .messages()
@@ -276,7 +280,7 @@ impl FromStr for Condition {
         };
         let first = text.find(['!', '>', '<', '=']).unwrap_or(text.len());
         let (name, rest) = text.split_at(first);
-        let field = Field::named(name.trim()).ok_or_else(|| unknown(name))?;
+        let mut field = Field::named(name.trim()).ok_or_else(|| unknown(name))?;
         let found = OPERATORS.iter().find(|(sign, ..)| rest.starts_with(sign));
         let (asked, positive) = match found {
             None if rest.is_empty() => (Test::Is, true),
@@ -294,6 +298,9 @@ impl FromStr for Condition {
         field
             .check(&asked)
             .map_err(|why| CurateError::new(format!("`{written}`: {why}")))?;
+        if let (Field::Script(wanted), Test::Compare(_, name, _)) = (&mut field, &asked) {
+            *wanted = Some(script::named(name)?);
+        }
         Ok(Condition {
             written: written.to_owned(),
             field,
@@ -305,7 +312,7 @@ impl FromStr for Condition {
 
 fn unknown(name: &str) -> CurateError {
     CurateError::new(format!(
-        "there is no field `{name}`; there are messages, turns, bytes, characters, tokens, score, score:NAME, outcome, model, tag, \
+        "there is no field `{name}`; there are messages, turns, bytes, characters, tokens, score, score:NAME, outcome, model, tag, script, \
          tools, reasoning, ends-with-assistant, secret, email, phone, card, special-token, forbidden-nova, forbidden-claude and JSON pointers such as /metadata/lang"
     ))
 }
@@ -322,6 +329,7 @@ impl Field {
             "outcome" => Field::Outcome,
             "model" => Field::Model,
             "tag" => Field::Tag,
+            "script" => Field::Script(None),
             "tools" => Field::Tools,
             "reasoning" => Field::Reasoning,
             "ends-with-assistant" => Field::EndsWithAssistant,
@@ -338,11 +346,16 @@ impl Field {
         match (self, test) {
             (Field::Pointer(_), Test::Is | Test::Compare(Operator::Equal, ..))
             | (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(..), Test::Is)
-            | (Field::Outcome | Field::Model | Field::Tag, Test::Compare(Operator::Equal, ..)) => Ok(()),
+            | (
+                Field::Outcome | Field::Model | Field::Tag | Field::Script(_),
+                Test::Compare(Operator::Equal, ..),
+            ) => Ok(()),
             (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(..), _) => {
                 Err("it stands alone, or behind `!`")
             }
-            (Field::Outcome | Field::Model | Field::Tag, _) => Err("it is compared with `=` or `!=`"),
+            (Field::Outcome | Field::Model | Field::Tag | Field::Script(_), _) => {
+                Err("it is compared with `=` or `!=`")
+            }
             (_, Test::Compare(_, _, Some(_))) => Ok(()),
             _ => Err("it is compared with a number"),
         }
@@ -388,6 +401,7 @@ mod tests {
             "score:a>=2",
             "!score:b>=2",
             "!/metadata/s=11",
+            "script!=latin",
         ] {
             assert!(holds(condition, line), "{condition}");
         }
@@ -411,6 +425,9 @@ mod tests {
             "tools=1",
             "model>3",
             "what=1",
+            "script",
+            "script=klingon",
+            "script>latin",
             "/metadata/a>b",
             "messages!2",
         ] {

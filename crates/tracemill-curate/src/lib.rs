@@ -62,6 +62,7 @@ mod identity;
 mod named;
 mod random;
 mod screen;
+mod script;
 mod split;
 mod statistics;
 mod text;

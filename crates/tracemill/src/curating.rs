@@ -32,7 +32,7 @@ pub enum ToolSets {
 
 /// Which traces are trained on, in which order, and on which side of a split.
 ///
-/// Filters are applied first. [`Choosing`] then decides over what is left; that reads the input twice, and keeps 72
+/// Filters are applied first. [`Choosing`] then decides over what is left; that reads the input twice, and keeps 64
 /// bytes of every trace in memory.
 ///
 /// ```

@@ -96,6 +96,7 @@ pub(super) const CRATES: &[Crate] = &[
         third_party: &[
             Always("thiserror"),
             Always("unicode-normalization"),
+            Always("unicode-script"),
             Always("aho-corasick"),
             Always("memchr"),
             Feature("tiktoken-rs"),

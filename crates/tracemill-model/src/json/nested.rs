@@ -5,7 +5,7 @@ mod avx2;
 mod portable;
 
 /// As much is escaped in one go at the most; what comes out of it stays near on its way into the buffer.
-const STRETCH: usize = 1024;
+const STRETCH: usize = 512;
 /// What a stretch becomes at the most, and a place for the last step, which is written whole.
 const ROOM: usize = 2 * STRETCH + 16;
 

@@ -15,13 +15,12 @@ use crate::work::{Done, Numbered, Place, Work};
 /// How many bytes of records one task of the second pass gathers, about.
 const TASK: usize = 256 * 1024;
 
-/// Where the record of a trace is, and which of its traces it is.
+/// Where the record of a trace is. Which of its traces it is stands in its candidate, where there is room.
 #[derive(Clone, Copy, Debug)]
 struct Spot {
     byte: u64,
     length: u32,
     input: u32,
-    which: u32,
 }
 
 impl Spot {
@@ -46,7 +45,14 @@ struct Surveyed {
 /// One piece of the second pass: chosen traces, in the order of the output.
 #[derive(Debug, Default)]
 struct Task {
-    chosen: Vec<(Spot, usize)>,
+    chosen: Vec<Picked>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Picked {
+    spot: Spot,
+    which: u32,
+    side: usize,
 }
 
 /// What came of a piece: bytes, and whose they are.
@@ -75,7 +81,6 @@ impl Mill {
         let chosen = choosing
             .choose(&candidates)
             .map_err(|error: CurateError| Error::config(error))?;
-        drop(candidates);
         for (code, dropped) in chosen.dropped() {
             ledger.traces.filtered.add_many(code, dropped);
         }
@@ -83,6 +88,7 @@ impl Mill {
             &Second {
                 work,
                 gatherer: &gatherer,
+                candidates: &candidates,
                 spots: &spots,
                 chosen: &chosen,
             },
@@ -126,9 +132,10 @@ impl Mill {
                     byte: record.locator().byte(),
                     length: u32::try_from(record.bytes().len()).map_err(|_| too_large())?,
                     input: record.input() as u32,
-                    which: which as u32,
                 };
-                found.push((config.candidate(trace, source, scratch)?, spot));
+                let mut candidate = config.candidate(trace, source, scratch)?;
+                candidate.own = which as u32;
+                found.push((candidate, spot));
                 Ok(())
             });
         };
@@ -162,7 +169,11 @@ impl Mill {
                 let Some(index) = order.next() else { break };
                 let spot = second.spots[index as usize];
                 weight += spot.length as usize;
-                task.chosen.push((spot, second.chosen.side(index)));
+                task.chosen.push(Picked {
+                    spot,
+                    which: second.candidates[index as usize].own,
+                    side: second.chosen.side(index),
+                });
             }
             Ok(if task.chosen.is_empty() {
                 Fill::End
@@ -190,6 +201,7 @@ impl Mill {
 struct Second<'s> {
     work: &'s Work<'s>,
     gatherer: &'s Gatherer,
+    candidates: &'s [Candidate],
     spots: &'s [Spot],
     chosen: &'s Chosen,
 }
@@ -205,7 +217,7 @@ impl Second<'_> {
     }
 
     fn encode(&self, task: &Task, made: &mut Made) -> Result<(), Error> {
-        let extents: Vec<Extent> = task.chosen.iter().map(|(spot, _)| spot.extent()).collect();
+        let extents: Vec<Extent> = task.chosen.iter().map(|picked| picked.spot.extent()).collect();
         let Made {
             done,
             pieces,
@@ -214,7 +226,7 @@ impl Second<'_> {
         self.gatherer.gather(&extents, gathered)?;
         let mut batch = Batch::new();
         let mut decoded = None;
-        for (index, (spot, side)) in task.chosen.iter().enumerate() {
+        for (index, Picked { spot, which, side }) in task.chosen.iter().enumerate() {
             let place = Place::Gathered {
                 name: self.work.inputs[spot.input as usize].input.name(),
                 gatherer: self.gatherer,
@@ -228,7 +240,7 @@ impl Second<'_> {
             }
             let trace = batch
                 .traces()
-                .get(spot.which as usize)
+                .get(*which as usize)
                 .ok_or_else(|| changed(&place))?;
             let before = done.ledger.examples;
             self.work.make(place, trace, done)?;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use tracemill::curate::{Shares, SplitBy};
 use tracemill::formats::{Day, FormatSpec, ReasoningMode, SpecError};
 use tracemill::io::{MemoryBudget, RecordLimit};
 use tracemill::pairs::{Completion, PromptMode, Strategy};
@@ -469,6 +470,7 @@ Examples:
   tracemill inspect runs.jsonl
   tracemill inspect logs/ --json | jq .scores
   tracemill inspect runs.jsonl --to openai,sharegpt,anthropic
+  tracemill inspect runs.jsonl --split train=0.9,test=0.1
   tracemill inspect results/ --html report.html
   tracemill inspect train.jsonl --tokenizer gpt-4o --price 25 --epochs 3";
 
@@ -490,6 +492,24 @@ pub(crate) struct InspectArgs {
         help_heading = "Output"
     )]
     pub(crate) to: Vec<TrialArg>,
+
+    /// What `convert --split` would put on each side, such as train=0.9,test=0.1
+    #[arg(long, value_name = "NAME=SHARE,…", help_heading = "Output")]
+    pub(crate) split: Option<Shares>,
+
+    /// How sides are decided: hash, shuffled or positional
+    #[arg(long, value_name = "HOW", requires = "split", help_heading = "Output")]
+    pub(crate) split_by: Option<SplitBy>,
+
+    /// Seed of the split
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        requires = "split",
+        help_heading = "Output"
+    )]
+    pub(crate) seed: u64,
 
     #[command(flatten)]
     pub(crate) tokens: TokenArgs,

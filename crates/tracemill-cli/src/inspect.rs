@@ -6,10 +6,11 @@ mod terminal;
 
 use std::process::ExitCode;
 
+use tracemill::curate::Choosing;
 use tracemill::formats::{EncodeOptions, FormatSpec};
 use tracemill::io::{Cancel, Digest, Overwrite, Threads};
 use tracemill::model::Shape;
-use tracemill::{Inspecting, Ledger, Mill};
+use tracemill::{Curation, Inspecting, Ledger, Mill};
 
 use crate::args::{InspectArgs, TrialArg};
 use crate::failure::Failure;
@@ -20,7 +21,7 @@ use crate::tokens;
 
 /// As many traces can be read in the HTML page.
 const SAMPLES: usize = 200;
-/// What the HTML page tries unless it is told. These cost half of what all else does, all formats four times.
+/// What the HTML page tries unless it is told. These cost about what all else does, all formats eight times.
 const COMMON: [&str; 5] = ["openai", "hf", "sharegpt", "anthropic", "gemini"];
 
 pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
@@ -42,6 +43,13 @@ pub(crate) fn run(args: &InspectArgs) -> Result<ExitCode, Failure> {
     job::apply_traces(&mut builder, &args.traces)?;
     if let Some(tokenizer) = tokens::tokenizer(&args.tokens)? {
         builder.tokenizer(tokenizer);
+    }
+    if let Some(shares) = &args.split {
+        let mut choosing = Choosing::new();
+        choosing
+            .split(shares.clone(), args.split_by.unwrap_or_default())
+            .seed(args.seed);
+        builder.curation(Curation::new().with_choosing(choosing));
     }
     let cancel = Cancel::default();
     job::stop_on_signals(&cancel)?;

@@ -14,12 +14,18 @@ const SAMPLE: &str = concat!(
 
 /// Writes the page of a file, and returns its path and its text.
 fn page(folder: &TempDir, input: &Path) -> (PathBuf, String) {
+    page_with(folder, input, &[])
+}
+
+/// The same, with options.
+fn page_with(folder: &TempDir, input: &Path, options: &[&str]) -> (PathBuf, String) {
     let path = folder.path().join("page.html");
     let output = Command::new(env!("CARGO_BIN_EXE_tracemill"))
         .arg("inspect")
         .arg(input)
         .arg("--html")
         .arg(&path)
+        .args(options)
         .stdin(Stdio::null())
         .output()
         .expect("the program starts");
@@ -127,9 +133,24 @@ fn a_browser_shows_what_formats_hold() {
 }
 
 #[test]
+fn a_browser_shows_the_sides_of_a_split() {
+    let folder = TempDir::new().unwrap();
+    let options = ["--split", "train=0.8,test=0.2", "--split-by", "positional"];
+    let (path, _) = page_with(&folder, Path::new(SAMPLE), &options);
+    let Some(dom) = dom(&path) else { return };
+    let bars = |class: &str| dom.matches(&format!("<rect class=\"{class}\"")).count();
+    assert_eq!((bars("got"), bars("wanted")), (2, 2));
+    assert!(
+        dom.contains("<title>train: 16 traces, 80 %; wanted 80 %</title>"),
+        "{dom}"
+    );
+}
+
+#[test]
 fn a_narrow_screen_needs_no_scrolling_sideways() {
     let folder = TempDir::new().unwrap();
-    let (_, text) = page(&folder, Path::new(SAMPLE));
+    let options = ["--to", "all", "--split", "train=0.8,validation=0.1,test=0.1"];
+    let (_, text) = page_with(&folder, Path::new(SAMPLE), &options);
     // A frame, because a window has a least width. Its document is text, so that the one outside may look into it.
     let text = text.replace('&', "&amp;").replace('"', "&quot;");
     let measure = "const root = this.contentDocument.documentElement; document.title = root.scrollWidth - root.clientWidth";

@@ -77,7 +77,7 @@ pub use random::keyed_hash;
 pub use screen::{Finding, Found, Screen, Screening, Unfit};
 
 pub use split::{Shares, SplitBy};
-pub use statistics::{Bucket, Distribution, Names, ScoreStatistics, Statistics};
+pub use statistics::{Added, Bucket, Distribution, Names, ScoreStatistics, Statistics};
 #[cfg(feature = "tokenizer-json")]
 pub use tokens::LocalTokenizer;
 #[cfg(feature = "openai-encodings")]

@@ -30,6 +30,11 @@ impl Shares {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
+    /// The sides with their shares.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(name, share)| (name.as_str(), *share))
+    }
+
     /// The number of sides.
     pub fn count(&self) -> usize {
         self.0.len()

@@ -56,6 +56,16 @@ pub struct Statistics {
     seen: HashSet<u128>,
 }
 
+/// What was found of a trace that was added.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Added {
+    /// The number of characters in its contents.
+    pub characters: u64,
+    /// Its score; the mean, where it has several.
+    pub score: Option<f64>,
+}
+
 /// The scores of a group.
 #[derive(Clone, Copy, Debug)]
 struct Range {
@@ -84,8 +94,8 @@ impl Statistics {
         Statistics::default()
     }
 
-    /// Adds a trace.
-    pub fn add(&mut self, trace: &Trace<'_>, scratch: &mut Scratch) {
+    /// Adds a trace, and says what was found of it alone.
+    pub fn add(&mut self, trace: &Trace<'_>, scratch: &mut Scratch) -> Added {
         self.traces += 1;
         self.seen.insert(Identity::Exact.of(trace, scratch));
         self.trials += u64::from(trace.trial().is_some());
@@ -96,11 +106,14 @@ impl Statistics {
         if let Some(model) = trace.model() {
             self.models.add(&model.decode());
         }
-        self.add_messages(trace.messages());
-        self.add_scores(trace);
+        Added {
+            characters: self.add_messages(trace.messages()),
+            score: self.add_scores(trace),
+        }
     }
 
-    fn add_messages(&mut self, messages: &[Message<'_>]) {
+    /// Adds messages, and gives the number of characters in them.
+    fn add_messages(&mut self, messages: &[Message<'_>]) -> u64 {
         let (mut characters, mut turns) = (0, 0);
         for message in messages {
             self.messages.add(&message.role().name().decode());
@@ -118,9 +131,11 @@ impl Statistics {
         self.lengths.add(messages.len() as u64);
         self.turns.add(turns);
         self.characters.add(characters);
+        characters
     }
 
-    fn add_scores(&mut self, trace: &Trace<'_>) {
+    /// Adds the scores of a trace, and gives their mean.
+    fn add_scores(&mut self, trace: &Trace<'_>) -> Option<f64> {
         for score in trace.scores() {
             let name = score.name().map_or("score".into(), |name| name.decode());
             self.scores
@@ -131,18 +146,17 @@ impl Statistics {
         let numbers = trace.scores().iter().filter_map(Score::number);
         let (count, sum) = numbers.fold((0_u32, 0.0), |(count, sum), number| (count + 1, sum + number));
         self.unscored += u64::from(count == 0);
+        let mean = (count > 0).then(|| sum / f64::from(count));
         if let Some(group) = trace.group() {
-            let mut range = Range::NONE;
-            if count > 0 {
-                let mean = sum / f64::from(count);
-                range = Range {
-                    scored: 1,
-                    min: mean,
-                    max: mean,
-                };
-            }
+            let of_one = |mean| Range {
+                scored: 1,
+                min: mean,
+                max: mean,
+            };
+            let range = mean.map_or(Range::NONE, of_one);
             self.add_group(digest(group.key().as_json().as_str().as_bytes()), range);
         }
+        mean
     }
 
     fn add_group(&mut self, key: u128, range: Range) {

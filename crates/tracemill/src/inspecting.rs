@@ -1,15 +1,16 @@
 //! Looking at traces instead of converting them.
 
 mod fits;
+mod sides;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracemill_curate::{Identity, Scratch as Digests, Statistics};
+use tracemill_curate::{Added, Identity, Scratch as Digests, Statistics};
 use tracemill_formats::{EncodeError, Encoder, FormatSpec, Scratch};
-use tracemill_io::{Cancel, Digest, Input, Output, Overwrite, Target};
-use tracemill_model::{Example, Shape};
+use tracemill_io::{Cancel, Input};
+use tracemill_model::{Example, Shape, Trace};
 
 use crate::error::Error;
 use crate::ledger::Ledger;
@@ -19,6 +20,7 @@ use crate::run::{Progress, Run};
 
 pub use fits::FormatFit;
 use fits::Trials;
+pub use sides::Side;
 
 /// What is in some inputs, found in one pass.
 ///
@@ -46,10 +48,12 @@ pub struct Inspected {
     ledger: Ledger,
     samples: Vec<String>,
     fits: Vec<FormatFit>,
+    sides: Vec<Side>,
 }
 
 impl Inspecting {
-    /// Looks at what a mill with these settings would read: sources, filters and changes count, the format does not.
+    /// Looks at what a mill with these settings would read: sources, filters and changes count, the format does not. If they
+    /// decide over all traces, as a split does, the inputs are read twice.
     pub fn new(builder: MillBuilder) -> Self {
         Inspecting {
             builder,
@@ -106,9 +110,11 @@ impl Inspecting {
     /// If an input cannot be read, its source is not known, an option does not go with it, or a format that is to be tried takes
     /// no conversations.
     pub fn run(&self, inputs: impl IntoIterator<Item = Input>) -> Result<Inspected, Error> {
+        let shares = self.builder.shares().cloned();
         let look = Look(Arc::new(Looking {
             shards: Shards::new(self.samples),
             trials: Trials::new(&self.builder, &self.formats)?,
+            is_split: shares.is_some(),
         }));
         let mut builder = self.builder.clone();
         builder
@@ -116,12 +122,11 @@ impl Inspecting {
             .on_error(OnError::Skip)
             .when_empty(WhenEmpty::Allow);
         let mill = builder.build()?;
-        // One line end a trace is all that is written.
-        let output = Output::create(&Target::Memory, Overwrite::Refuse, Digest::None)?;
-        let run = Run::new(inputs, output)
+        // One line end a trace is all that is written, and a few bytes if traces have sides.
+        let run = Run::into_memory(inputs, shares.as_ref())?
             .with_progress(&self.progress)
             .with_cancel(&self.cancel);
-        let mut ledger = mill.execute(run)?;
+        let (mut ledger, contents) = mill.execute_in_memory(run)?;
         ledger.outputs.clear();
         let (statistics, samples) = look.0.shards.sum();
         Ok(Inspected {
@@ -129,6 +134,7 @@ impl Inspecting {
             ledger,
             samples,
             fits: look.0.trials.sum(),
+            sides: shares.map_or_else(Vec::new, |shares| sides::read(&shares, &contents)),
         })
     }
 }
@@ -153,9 +159,15 @@ impl Inspected {
     pub fn fits(&self) -> &[FormatFit] {
         &self.fits
     }
+
+    /// What a split puts on each side, in the order of the sides; nothing without a split. A trace that can be on neither side
+    /// is counted as filtered, and not looked at.
+    pub fn sides(&self) -> &[Side] {
+        &self.sides
+    }
 }
 
-/// An encoder that looks, and writes nothing: so traces come here by the way of all others.
+/// An encoder that looks, and writes next to nothing: so traces come here by the way of all others.
 #[derive(Clone, Debug)]
 struct Look(Arc<Looking>);
 
@@ -164,6 +176,7 @@ struct Look(Arc<Looking>);
 struct Looking {
     shards: Shards,
     trials: Trials,
+    is_split: bool,
 }
 
 impl Encoder for Look {
@@ -182,8 +195,11 @@ impl Encoder for Look {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         if let Example::Conversation(conversation) = example {
-            self.0.shards.add(conversation.trace());
+            let added = self.0.shards.add(conversation.trace());
             self.0.trials.add(example, scratch, out);
+            if self.0.is_split {
+                sides::write(added, out);
+            }
         }
         Ok(())
     }
@@ -214,7 +230,7 @@ impl Shards {
         }
     }
 
-    fn add(&self, trace: &tracemill_model::Trace<'_>) {
+    fn add(&self, trace: &Trace<'_>) -> Added {
         let mut hasher = DefaultHasher::new();
         std::thread::current().id().hash(&mut hasher);
         let shard = &self.list[hasher.finish() as usize % SHARDS];
@@ -224,11 +240,15 @@ impl Shards {
             digests,
             samples,
         } = &mut *shard;
-        statistics.add(trace, digests);
-        if self.samples == 0 {
-            return;
+        let added = statistics.add(trace, digests);
+        if self.samples > 0 {
+            self.sample(trace, Identity::Exact.of(trace, digests), samples);
         }
-        let digest = Identity::Exact.of(trace, digests);
+        added
+    }
+
+    /// Keeps the trace, if it is among those with the least digests.
+    fn sample(&self, trace: &Trace<'_>, digest: u128, samples: &mut BTreeMap<u128, String>) {
         let is_full = samples.len() >= self.samples;
         if is_full && samples.last_key_value().is_some_and(|(&last, _)| digest >= last) {
             return;

@@ -77,7 +77,7 @@ pub use checking::{Checked, Checking, Found};
 
 pub use curating::{Curation, Strata, ToolSets};
 pub use error::{Error, ErrorKind};
-pub use inspecting::{FormatFit, Inspected, Inspecting};
+pub use inspecting::{FormatFit, Inspected, Inspecting, Side};
 pub use ledger::{
     Counts, GroupCounts, InputEntry, Ledger, OutputEntry, PairTotals, RecordCounts, TraceCounts,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracemill_curate::{Screening, Tokenizer};
+use tracemill_curate::{Choosing, Screening, Shares, Tokenizer};
 use tracemill_formats::{Columns, Companion, EncodeOptions, Encoder, FormatSpec};
 use tracemill_io::{MemoryBudget, RecordLimit, Threads};
 use tracemill_model::{Limits, Shape, Tool, Turns};
@@ -440,6 +440,11 @@ impl MillBuilder {
                 limits: self.limits,
             }),
         })
+    }
+
+    /// The shares of the split, if there is one.
+    pub(crate) fn shares(&self) -> Option<&Shares> {
+        self.curation.choosing().and_then(Choosing::sides)
     }
 
     fn tokens(&self) -> Result<Option<Tokens>, Error> {

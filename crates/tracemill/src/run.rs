@@ -23,12 +23,23 @@ use crate::work::{Done, Numbered, Rejects, Work};
 pub struct Run {
     inputs: Vec<Input>,
     output: Output,
-    /// The other sides of a split, and the folder of all of them.
+    /// The other sides of a split, and where all of them are.
     others: Vec<Output>,
-    folder: Option<OutputFolder>,
+    sides: Sides,
     rejects: Option<Output>,
     progress: Progress,
     cancel: Cancel,
+}
+
+/// Where the sides of a split go.
+#[derive(Debug)]
+enum Sides {
+    /// Nothing is split.
+    None,
+    /// To the files of a folder.
+    Folder(OutputFolder),
+    /// To memory.
+    Memory,
 }
 
 impl Run {
@@ -38,7 +49,7 @@ impl Run {
             inputs: inputs.into_iter().collect(),
             output,
             others: Vec::new(),
-            folder: None,
+            sides: Sides::None,
             rejects: None,
             progress: Progress::new(),
             cancel: Cancel::default(),
@@ -60,7 +71,21 @@ impl Run {
         let mut outputs = shares.names().map(open).collect::<Result<Vec<_>, _>>()?;
         let mut run = Run::new(inputs, outputs.remove(0));
         run.others = outputs;
-        run.folder = Some(folder);
+        run.sides = Sides::Folder(folder);
+        Ok(run)
+    }
+
+    /// A run from inputs, in order, to memory: to one place there for each side of a split, if there is one.
+    pub(crate) fn into_memory(
+        inputs: impl IntoIterator<Item = Input>,
+        shares: Option<&tracemill_curate::Shares>,
+    ) -> Result<Self, Error> {
+        let open = || Output::create(&Target::Memory, Overwrite::Refuse, Digest::None);
+        let mut run = Run::new(inputs, open()?);
+        if let Some(shares) = shares {
+            run.others = (1..shares.count()).map(|_| open()).collect::<Result<_, _>>()?;
+            run.sides = Sides::Memory;
+        }
         Ok(run)
     }
 
@@ -167,22 +192,28 @@ impl Mill {
     /// # Errors
     /// As [`run`](Mill::run).
     pub fn collect(&self, inputs: impl IntoIterator<Item = Input>) -> Result<Encoded, Error> {
-        let output = Output::create(&Target::Memory, Overwrite::Refuse, Digest::None)?;
+        let (ledger, contents) = self.execute_in_memory(Run::into_memory(inputs, None)?)?;
+        Ok(Encoded {
+            bytes: contents.into_iter().next().unwrap_or_default(),
+            ledger,
+        })
+    }
+
+    /// Runs; gives the account and what was written into memory, output by output.
+    pub(crate) fn execute_in_memory(&self, run: Run) -> Result<(Ledger, Vec<Vec<u8>>), Error> {
         let mut ledger = Ledger::default();
-        match self.execute_into(Run::new(inputs, output), &mut ledger) {
-            Ok(bytes) => Ok(Encoded {
-                bytes: bytes.unwrap_or_default(),
-                ledger,
-            }),
+        match self.execute_into(run, &mut ledger) {
+            Ok(contents) => Ok((ledger, contents)),
             Err(error) => Err(error.with_ledger(ledger)),
         }
     }
 
-    /// Runs, keeping the account in `ledger` also on failure; gives what was written into memory.
-    fn execute_into(&self, run: Run, ledger: &mut Ledger) -> Result<Option<Vec<u8>>, Error> {
+    /// Runs, keeping the account in `ledger` also on failure; gives what was written into memory, output by output.
+    fn execute_into(&self, run: Run, ledger: &mut Ledger) -> Result<Vec<Vec<u8>>, Error> {
         let config = &*self.config;
         let sides = config.curation.sides();
-        if run.folder.is_some() != (sides > 0) || run.others.len() != sides.saturating_sub(1) {
+        let is_split = !matches!(run.sides, Sides::None);
+        if is_split != (sides > 0) || run.others.len() != sides.saturating_sub(1) {
             return Err(Error::config(
                 "a split is written to a folder that has a file for each side, and nothing else is",
             ));
@@ -261,16 +292,17 @@ impl Mill {
             commit(open.rejects, ledger.rejected(), ledger)?;
             return Err(nothing);
         }
-        let written = if run.folder.is_some() {
+        let written = if is_split {
             open.examples[0]
         } else {
             ledger.examples
         };
-        let contents = commit(Some(open.output), written, ledger)?;
+        let mut contents = Vec::new();
+        contents.extend(commit(Some(open.output), written, ledger)?);
         for (output, &examples) in open.others.into_iter().zip(&open.examples[1..]) {
-            commit(Some(output), examples, ledger)?;
+            contents.extend(commit(Some(output), examples, ledger)?);
         }
-        if let Some(folder) = run.folder {
+        if let Sides::Folder(folder) = run.sides {
             folder.commit()?;
             ledger.sides = sides;
         }

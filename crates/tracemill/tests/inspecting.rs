@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tracemill::curate::{Choosing, Shares, SplitBy};
 use tracemill::formats::{EncodeOptions, FormatSpec, formats};
-use tracemill::io::{Input, Threads};
+use tracemill::io::{Digest, Input, OutputFolder, Overwrite, Threads};
 use tracemill::model::Shape;
-use tracemill::{AllowedLosses, Error, Inspecting, Ledger, Mill, OnError, WhenEmpty};
+use tracemill::{
+    AllowedLosses, Curation, Error, Inspecting, Ledger, Mill, MillBuilder, OnError, Run, WhenEmpty,
+};
 
 /// Traces, messages by role, calls by tool, values by score, groups and distinct conversations.
 #[derive(Debug, Default, PartialEq)]
@@ -194,6 +197,141 @@ fn a_format_that_takes_no_conversations_is_refused() {
     let inspecting = Inspecting::new(Mill::builder()).with_formats(["trl-reward".parse().unwrap()]);
     let error = inspecting.run([Input::bytes("a.jsonl", "")]).unwrap_err();
     assert!(error.to_string().contains("takes no conversations"), "{error}");
+}
+
+/// Traces of several groups, of which some share prompts across groups, some have no score, and some no group.
+fn mixed(count: usize) -> String {
+    let line = |n: usize| {
+        let score = if n.is_multiple_of(11) {
+            "null".to_owned()
+        } else {
+            (n % 7).to_string()
+        };
+        let group = if n.is_multiple_of(3) {
+            String::new()
+        } else {
+            format!(r#","group":{{"key":{}}}"#, n % 300)
+        };
+        let prompt = if n.is_multiple_of(29) { n % 7 } else { n % 600 };
+        let answer = "a".repeat(n % 13);
+        format!(
+            r#"{{"messages":[{{"role":"user","content":"q{prompt}"}},{{"role":"assistant","content":"{answer}"}}]{group},"score":{score}}}"#
+        ) + "\n"
+    };
+    (0..count).map(line).collect()
+}
+
+fn splitting(shares: &Shares, by: SplitBy, seed: u64) -> MillBuilder {
+    let mut choosing = Choosing::new();
+    choosing.split(shares.clone(), by).seed(seed);
+    let mut builder = Mill::builder();
+    builder
+        .curation(Curation::new().with_choosing(choosing))
+        .threads(Threads::exactly(2.try_into().unwrap()));
+    builder
+}
+
+/// One side of a split that was written to a file, counted in plain JSON.
+#[derive(Debug, Default)]
+struct File {
+    traces: u32,
+    characters: u32,
+    scored: u32,
+    score: f64,
+}
+
+impl File {
+    fn count(lines: &str) -> Self {
+        let mut file = File::default();
+        for line in lines.lines() {
+            let trace: Value = serde_json::from_str(line).unwrap();
+            file.traces += 1;
+            for message in trace["messages"].as_array().unwrap() {
+                file.characters += u32::try_from(said(&message["content"])).unwrap();
+            }
+            let lists = trace["scores"].as_array().into_iter().flatten();
+            let values = lists.map(|score| &score["value"]).chain([&trace["score"]]);
+            for value in values.filter_map(Value::as_f64) {
+                file.scored += 1;
+                file.score += value;
+            }
+        }
+        file
+    }
+}
+
+fn written(mut builder: MillBuilder, shares: &Shares, text: &str) -> Vec<File> {
+    let place = std::env::temp_dir().join(format!("tracemill-inspected-{}", std::process::id()));
+    let folder = OutputFolder::create(&place, Overwrite::Allow).unwrap();
+    let input = [Input::bytes("a.jsonl", text.to_owned())];
+    let run = Run::into_folder(input, folder, shares, Digest::None).unwrap();
+    builder.format("tracemill").unwrap();
+    builder.build().unwrap().execute(run).unwrap();
+    let read = |name: &str| std::fs::read_to_string(place.join(format!("{name}.jsonl"))).unwrap();
+    let sides = shares.names().map(|name| File::count(&read(name))).collect();
+    std::fs::remove_dir_all(&place).unwrap();
+    sides
+}
+
+#[test]
+fn sides_are_those_that_a_conversion_writes() {
+    let shares: Shares = "train=0.7,validation=0.1,test=0.2".parse().unwrap();
+    let text = mixed(3_000);
+    for by in [SplitBy::Hash, SplitBy::Shuffled, SplitBy::Positional] {
+        for seed in [0, 7] {
+            let builder = splitting(&shares, by, seed);
+            let files = written(builder.clone(), &shares, &text);
+            let input = [Input::bytes("a.jsonl", text.clone())];
+            let inspected = Inspecting::new(builder).run(input).unwrap();
+            let traces: u32 = files.iter().map(|file| file.traces).sum();
+            assert!(inspected.ledger().balances());
+            assert_eq!(inspected.statistics().traces(), u64::from(traces));
+            let on_two_sides = inspected.ledger().traces.filtered.get("on-two-sides");
+            assert_eq!(on_two_sides, u64::from(3_000 - traces));
+            assert_eq!(on_two_sides > 0, by == SplitBy::Hash);
+            assert_eq!(inspected.sides().len(), files.len());
+            for ((side, file), (name, share)) in inspected.sides().iter().zip(files).zip(shares.iter()) {
+                let part = |of: u32, total: u32| Some(f64::from(of) / f64::from(total));
+                assert_eq!((side.name(), side.wanted()), (name, share));
+                assert_eq!(
+                    side.traces(),
+                    u64::from(file.traces),
+                    "{name}, {}, {seed}",
+                    by.name()
+                );
+                assert_eq!(side.share(), part(file.traces, traces));
+                assert_eq!(side.characters().mean(), part(file.characters, file.traces));
+                assert_eq!(side.scores().count(), u64::from(file.scored));
+                assert_eq!(side.scores().missing(), u64::from(file.traces - file.scored));
+                let mean = file.score / f64::from(file.scored);
+                assert!((side.scores().mean().unwrap() - mean).abs() < 1e-6);
+            }
+        }
+    }
+}
+
+#[test]
+fn sides_of_nothing_are_empty_and_without_a_split_there_are_none() {
+    let shares: Shares = "train=0.5,test=0.5".parse().unwrap();
+    let look = |builder| {
+        Inspecting::new(builder)
+            .run([Input::bytes("a.jsonl", "")])
+            .unwrap()
+    };
+    let inspected = look(splitting(&shares, SplitBy::Hash, 0));
+    assert_eq!(inspected.sides().len(), 2);
+    for side in inspected.sides() {
+        assert_eq!(
+            (
+                side.traces(),
+                side.share(),
+                side.scores().mean(),
+                side.characters().mean()
+            ),
+            (0, None, None, None)
+        );
+    }
+    assert!(look(Mill::builder()).sides().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use tracemill::curate::{Bucket, Distribution, Names, ScoreStatistics};
 use tracemill::model::JsonWriter;
-use tracemill::{FormatFit, Inspected};
+use tracemill::{FormatFit, Inspected, Side};
 
 use super::Cost;
 
@@ -79,6 +79,29 @@ pub(super) fn write(inspected: &Inspected, cost: Option<Cost>, w: &mut JsonWrite
         fit(format, w);
     }
     w.end_array();
+    w.key("sides").begin_array();
+    for one in inspected.sides() {
+        side(one, w);
+    }
+    w.end_array();
+    w.end_object();
+}
+
+fn side(side: &Side, w: &mut JsonWriter<'_>) {
+    w.begin_object();
+    w.key("name").str(side.name());
+    w.key("wanted").float(side.wanted());
+    w.key("traces").number(side.traces());
+    if let Some(share) = side.share() {
+        w.key("share").float(share);
+    }
+    if let Some(mean) = side.characters().mean() {
+        w.key("mean_characters").float(mean);
+    }
+    w.key("unscored").number(side.scores().missing());
+    if let Some(mean) = side.scores().mean() {
+        w.key("mean_score").float(mean);
+    }
     w.end_object();
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tracemill::curate::{Bucket, Distribution, Names, ScoreStatistics, Statistics};
-use tracemill::{Counts, FormatFit, Inspected, Ledger};
+use tracemill::{Counts, FormatFit, Inspected, Ledger, Side};
 
 use super::Cost;
 
@@ -44,8 +44,45 @@ pub(super) fn text(inspected: &Inspected, cost: Option<Cost>) -> String {
     if statistics.margins().count() > 0 {
         scores("best less worst of a group", &statistics.margins(), &mut text);
     }
+    sides(inspected.sides(), &mut text);
     formats(inspected.fits(), &mut text);
     text
+}
+
+/// What a split puts on each side.
+fn sides(sides: &[Side], text: &mut String) {
+    if sides.is_empty() {
+        return;
+    }
+    let names = sides.iter().map(|side| side.name().len());
+    let width = names.max().unwrap_or(0).max("sides".len());
+    let _ = writeln!(
+        text,
+        "\n{:<width$}  {:>9} {:>7} {:>7}  {:>10}  {:>15}",
+        "sides",
+        "traces",
+        "share",
+        "wanted",
+        "mean score",
+        "mean characters",
+        width = width + 2
+    );
+    let percent = |share: f64| format!("{:.1}%", share * 100.0);
+    let none = || "-".to_owned();
+    for side in sides {
+        let _ = writeln!(
+            text,
+            "  {:<width$}  {:>9} {:>7} {:>7}  {:>10}  {:>15}",
+            side.name(),
+            side.traces(),
+            side.share().map_or_else(none, percent),
+            percent(side.wanted()),
+            side.scores().mean().map_or_else(none, number),
+            side.characters()
+                .mean()
+                .map_or_else(none, |mean| format!("{mean:.1}"))
+        );
+    }
 }
 
 /// What formats would hold, with what they would lose and why they refuse the rest.

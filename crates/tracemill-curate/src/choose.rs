@@ -7,7 +7,7 @@ use tracemill_model::{Trace, digest};
 use crate::error::CurateError;
 use crate::identity::{Scratch, group_of, prompt_of};
 use crate::random::keyed_hash;
-use crate::split::{Shares, SplitBy, by_hash, by_units, numbered};
+use crate::split::{Items, Shares, SplitBy, by_hash, by_units, numbered};
 
 /// What decisions need of a trace: 48 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -46,10 +46,6 @@ impl Candidate {
     pub fn in_stratum(mut self, value: &str) -> Self {
         self.stratum = digest(value.as_bytes()) as u32;
         self
-    }
-
-    fn keys(&self) -> (Option<u64>, u64) {
-        ((self.group != 0).then_some(self.group), self.prompt)
     }
 
     /// What competes with it: its group, or the traces with its prompt.
@@ -253,7 +249,9 @@ impl Choosing {
         let mut ranked = order.to_vec();
         let rank = |&index: &u32| (keyed_hash(self.seed, u128::from(index)), index);
         ranked.sort_unstable_by_key(rank);
-        let (strata, count) = numbered(candidates, |candidate| Some(u64::from(candidate.stratum)));
+        let (strata, count) = numbered(candidates.len(), |index| {
+            Some(u64::from(candidates[index].stratum))
+        });
         let mut sizes = vec![0_usize; count];
         for &index in order {
             sizes[strata[index as usize] as usize] += 1;
@@ -269,17 +267,15 @@ impl Choosing {
     }
 
     fn divide(&self, candidates: &[Candidate], shares: &Shares, by: SplitBy, chosen: &mut Chosen) {
-        let items: Vec<_> = chosen
-            .order
-            .iter()
-            .map(|&index| candidates[index as usize].keys())
-            .collect();
-        let sides = match by {
-            SplitBy::Hash => by_hash(shares, self.seed, &items),
-            SplitBy::Shuffled => by_units(shares, &items, |unit| keyed_hash(self.seed, u128::from(unit))),
-            SplitBy::Positional => by_units(shares, &items, |unit| unit),
+        let items = Items {
+            candidates,
+            chosen: &chosen.order,
         };
-        drop(items);
+        let sides = match by {
+            SplitBy::Hash => by_hash(shares, self.seed, items),
+            SplitBy::Shuffled => by_units(shares, items, |unit| keyed_hash(self.seed, u128::from(unit))),
+            SplitBy::Positional => by_units(shares, items, |unit| unit),
+        };
         chosen.sides = vec![0; candidates.len()];
         let mut keep = vec![false; candidates.len()];
         for (&index, side) in chosen.order.iter().zip(&sides) {
@@ -365,7 +361,7 @@ fn firsts(candidates: &[Candidate], keep: Keep) -> Vec<bool> {
 
 /// For every candidate in `order` the mean score of its unit; NaN if nothing in it has one.
 fn unit_means(candidates: &[Candidate], order: &[u32]) -> Vec<f64> {
-    let (units, count) = numbered(order, |&index| Some(candidates[index as usize].unit()));
+    let (units, count) = numbered(order.len(), |at| Some(candidates[order[at] as usize].unit()));
     let mut sums = vec![(0.0, 0_u32); count];
     for (&index, &unit) in order.iter().zip(&units) {
         let score = candidates[index as usize].score;

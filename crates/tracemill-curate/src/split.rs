@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::choose::Candidate;
 use crate::error::CurateError;
 use crate::random::keyed_hash;
 
@@ -164,83 +165,107 @@ impl FromStr for SplitBy {
     }
 }
 
+/// What is divided, without a copy of it: some of the candidates, in the order of the input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Items<'c> {
+    pub(crate) candidates: &'c [Candidate],
+    pub(crate) chosen: &'c [u32],
+}
+
+impl Items<'_> {
+    fn count(self) -> usize {
+        self.chosen.len()
+    }
+
+    fn candidate(&self, item: usize) -> &Candidate {
+        &self.candidates[self.chosen[item] as usize]
+    }
+
+    fn group(&self, item: usize) -> Option<u64> {
+        let group = self.candidate(item).group;
+        (group != 0).then_some(group)
+    }
+
+    fn prompt(&self, item: usize) -> u64 {
+        self.candidate(item).prompt
+    }
+}
+
 /// The side of every item by keyed hash, in the order of the input, from the digests of its group and prompt.
 ///
 /// The side of a trace is that of its group, if an earlier trace decided it; else that of its prompt; else the hash
 /// decides. So a decision never depends on what comes later. A trace whose group is on one side and whose prompt on
 /// another can stay on neither without a leak: it has no side.
-pub(crate) fn by_hash(shares: &Shares, seed: u64, items: &[(Option<u64>, u64)]) -> Vec<Option<u8>> {
-    let (groups, group_count) = numbered(items, |item| item.0);
-    let (prompts, prompt_count) = numbered(items, |item| Some(item.1));
+pub(crate) fn by_hash(shares: &Shares, seed: u64, items: Items<'_>) -> Vec<Option<u8>> {
+    let (groups, group_count) = numbered(items.count(), |item| items.group(item));
+    let (prompts, prompt_count) = numbered(items.count(), |item| Some(items.prompt(item)));
     let mut by_group = vec![None; group_count];
     let mut by_prompt = vec![None; prompt_count];
-    let mut assign = |(index, &(group, prompt)): (usize, &(Option<u64>, u64))| {
-        let group_side = group.and_then(|_| by_group[groups[index] as usize]);
-        let prompt_side = by_prompt[prompts[index] as usize];
+    let mut assign = |item: usize| {
+        let (group, prompt) = (items.group(item), items.prompt(item));
+        let group_side = group.and_then(|_| by_group[groups[item] as usize]);
+        let prompt_side = by_prompt[prompts[item] as usize];
         let side = match (group_side, prompt_side) {
             (Some(one), Some(other)) if one != other => return None,
             (Some(side), _) | (None, Some(side)) => side,
             (None, None) => shares.side(keyed_hash(seed, u128::from(group.unwrap_or(prompt)))),
         };
-        by_prompt[prompts[index] as usize] = Some(side);
+        by_prompt[prompts[item] as usize] = Some(side);
         if group.is_some() {
-            by_group[groups[index] as usize] = Some(side);
+            by_group[groups[item] as usize] = Some(side);
         }
         Some(side)
     };
-    items.iter().enumerate().map(&mut assign).collect()
+    (0..items.count()).map(&mut assign).collect()
 }
 
 /// The side of every item in whole units: items that share a group or a prompt, directly or through others.
 ///
 /// Units come in the order of their first item, or of `rank`; a side takes units until it has its share of the items.
-pub(crate) fn by_units(
-    shares: &Shares,
-    items: &[(Option<u64>, u64)],
-    rank: impl Fn(u64) -> u64,
-) -> Vec<Option<u8>> {
+pub(crate) fn by_units(shares: &Shares, items: Items<'_>, rank: impl Fn(u64) -> u64) -> Vec<Option<u8>> {
     let units = units(items);
-    let mut sizes = vec![0_usize; items.len()];
+    let mut sizes = vec![0_u32; items.count()];
     for &unit in &units {
         sizes[unit as usize] += 1;
     }
-    let mut order: Vec<u32> = (0..items.len() as u32)
+    let mut order: Vec<u32> = (0..items.count() as u32)
         .filter(|&unit| sizes[unit as usize] > 0)
         .collect();
-    order.sort_by_key(|&unit| (rank(u64::from(unit)), unit));
-    let counts = shares.divide(items.len());
+    order.sort_unstable_by_key(|&unit| (rank(u64::from(unit)), unit));
+    let counts = shares.divide(items.count());
     let (mut side, mut bound, mut at) = (0, counts.first().copied().unwrap_or(0), 0);
-    let mut of_units = vec![0_u8; items.len()];
+    let mut of_units = vec![0_u8; items.count()];
     for unit in order {
         while at >= bound && side + 1 < counts.len() {
             side += 1;
             bound += counts[side];
         }
         of_units[unit as usize] = side as u8;
-        at += sizes[unit as usize];
+        at += sizes[unit as usize] as usize;
     }
     units.iter().map(|&unit| Some(of_units[unit as usize])).collect()
 }
 
 /// For every item the first item that it is connected with through groups and prompts.
-fn units(items: &[(Option<u64>, u64)]) -> Vec<u32> {
-    let mut parent: Vec<u32> = (0..items.len() as u32).collect();
-    let (groups, group_count) = numbered(items, |item| item.0);
-    let (prompts, prompt_count) = numbered(items, |item| Some(item.1));
-    let mut first_of_group = vec![None; group_count];
-    let mut first_of_prompt = vec![None; prompt_count];
-    for (index, item) in items.iter().enumerate() {
-        let item_number = index as u32;
-        if item.0.is_some() {
-            let first = *first_of_group[groups[index] as usize].get_or_insert(item_number);
-            join(&mut parent, first, item_number);
-        }
-        let first = *first_of_prompt[prompts[index] as usize].get_or_insert(item_number);
-        join(&mut parent, first, item_number);
-    }
-    (0..items.len() as u32)
+fn units(items: Items<'_>) -> Vec<u32> {
+    let mut parent: Vec<u32> = (0..items.count() as u32).collect();
+    join_equal(&mut parent, |item| items.group(item));
+    join_equal(&mut parent, |item| Some(items.prompt(item)));
+    (0..items.count() as u32)
         .map(|index| root(&mut parent, index))
         .collect()
+}
+
+/// Connects the items with one key; those without stay alone.
+fn join_equal(parent: &mut [u32], key: impl Fn(usize) -> Option<u64>) {
+    let (numbers, count) = numbered(parent.len(), &key);
+    let mut firsts = vec![None; count];
+    for (item, &number) in numbers.iter().enumerate() {
+        if key(item).is_some() {
+            let first = *firsts[number as usize].get_or_insert(item as u32);
+            join(parent, first, item as u32);
+        }
+    }
 }
 
 fn root(parent: &mut [u32], mut at: u32) -> u32 {
@@ -257,22 +282,23 @@ fn join(parent: &mut [u32], a: u32, b: u32) {
     parent[a.max(b) as usize] = a.min(b);
 }
 
-/// Numbers the different keys from 0 by sorting, which takes less memory than a map; without a key the number is 0.
-pub(crate) fn numbered<T>(items: &[T], key: impl Fn(&T) -> Option<u64>) -> (Vec<u32>, usize) {
-    let mut order: Vec<u32> = (0..items.len() as u32)
-        .filter(|&index| key(&items[index as usize]).is_some())
+/// Numbers the different keys of so many items from 0 by sorting, which takes less memory than a map; without a key the
+/// number is 0.
+pub(crate) fn numbered(items: usize, key: impl Fn(usize) -> Option<u64>) -> (Vec<u32>, usize) {
+    let mut order: Vec<u32> = (0..items as u32)
+        .filter(|&item| key(item as usize).is_some())
         .collect();
-    order.sort_unstable_by_key(|&index| key(&items[index as usize]));
-    let mut numbers = vec![0; items.len()];
+    order.sort_unstable_by_key(|&item| key(item as usize));
+    let mut numbers = vec![0; items];
     let mut count = 0;
     let mut last = None;
-    for index in order {
-        let own = key(&items[index as usize]);
+    for item in order {
+        let own = key(item as usize);
         if own != last {
             count += 1;
             last = own;
         }
-        numbers[index as usize] = count - 1;
+        numbers[item as usize] = count - 1;
     }
     (numbers, count as usize)
 }
@@ -313,10 +339,18 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let shares: Shares = "a=0.4,b=0.3,c=0.3".parse().unwrap();
-            let all = by_hash(&shares, seed, &traces);
+            let candidate = |&(group, prompt): &(Option<u64>, u64)| Candidate {
+                group: group.map_or(0, |group| group + 1),
+                prompt,
+                ..Candidate::default()
+            };
+            let candidates: Vec<_> = traces.iter().map(candidate).collect();
+            let chosen: Vec<u32> = (0..traces.len() as u32).collect();
+            let items = |count| Items { candidates: &candidates, chosen: &chosen[..count] };
+            let all = by_hash(&shares, seed, items(traces.len()));
             let cut = cut.min(traces.len());
-            prop_assert_eq!(&by_hash(&shares, seed, &traces[..cut])[..], &all[..cut]);
-            let whole = by_units(&shares, &traces, |unit| keyed_hash(seed, u128::from(unit)));
+            prop_assert_eq!(&by_hash(&shares, seed, items(cut))[..], &all[..cut]);
+            let whole = by_units(&shares, items(traces.len()), |unit| keyed_hash(seed, u128::from(unit)));
             for sides in [&all, &whole] {
                 for (a, one) in traces.iter().zip(sides) {
                     for (b, other) in traces.iter().zip(sides) {

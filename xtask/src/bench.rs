@@ -39,6 +39,21 @@ const JOBS: &[Job] = &[
         input: Kind::ChatArray,
         ..Job::convert("openai, from an array", &["--to", "openai", "--threads", "1"])
     },
+    Job::convert(
+        "openai, chosen",
+        &[
+            "--to",
+            "openai",
+            "--threads",
+            "1",
+            "--where",
+            "messages>=3",
+            "--dedup",
+            "exact",
+            "--sample",
+            "150000",
+        ],
+    ),
     Job::pairs("best-vs-worst, random order", Kind::Candidates, "best-vs-worst"),
     Job::pairs("best-vs-worst, grouped", Kind::Grouped, "best-vs-worst"),
     Job {

@@ -178,6 +178,14 @@ impl Choosing {
         self.duplicates.is_some()
     }
 
+    /// Whether a decision looks at groups and prompts.
+    pub fn looks_at_units(&self) -> bool {
+        self.group_scores != (None, None)
+            || self.per_group.is_some()
+            || self.split.is_some()
+            || matches!(self.order, Order::ShuffledGroups | Order::Curriculum)
+    }
+
     /// Whether a decision looks at scores.
     pub fn looks_at_scores(&self) -> bool {
         self.duplicates == Some(Keep::Best)

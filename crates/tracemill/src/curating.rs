@@ -110,6 +110,12 @@ impl Curation {
         self
     }
 
+    /// The same decisions, with a shuffle that keeps groups together.
+    pub(crate) fn keeping_groups(mut self) -> Self {
+        self.choosing = self.choosing.map(Choosing::keeping_groups);
+        self
+    }
+
     /// Whether anything has to be decided over all traces.
     pub(crate) fn is_global(&self) -> bool {
         self.choosing.is_some() || self.tools == ToolSets::Same
@@ -193,7 +199,15 @@ impl Curation {
         } else {
             None
         };
-        let mut candidate = Candidate::of(trace, score, scratch);
+        // Their digests cost as much as a good part of reading.
+        let mut candidate = if choosing.looks_at_units() {
+            Candidate::of(trace, score, scratch)
+        } else {
+            Candidate {
+                score: score.unwrap_or(f64::NAN),
+                ..Candidate::default()
+            }
+        };
         if choosing.looks_at_identities() {
             candidate.identity = self.identity.unwrap_or(Identity::Exact).of(trace, scratch);
         }

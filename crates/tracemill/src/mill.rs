@@ -428,7 +428,11 @@ impl MillBuilder {
                 empty: self.empty,
                 chains: self.chains,
                 pairing: self.pairing.clone(),
-                curation: self.curation.clone(),
+                curation: match self.pairing {
+                    // A shuffle must not part what is to be paired.
+                    Some(_) => self.curation.clone().keeping_groups(),
+                    None => self.curation.clone(),
+                },
                 adjustments: self.adjustments.clone(),
                 thinking: self.thinking.clone(),
                 screens: self.screens.clone(),

@@ -235,7 +235,8 @@ impl Second<'_> {
             };
             // Neighbours are often traces of one record.
             if decoded != Some(spot.extent()) {
-                self.decode(spot, gathered.get(index), &mut batch, &place)?;
+                let text = gathered.text(index).map_err(|_| changed(&place))?;
+                self.decode(spot, text, &mut batch, &place)?;
                 decoded = Some(spot.extent());
             }
             let trace = batch
@@ -256,13 +257,12 @@ impl Second<'_> {
     fn decode<'r>(
         &'r self,
         spot: &Spot,
-        bytes: &'r [u8],
+        text: &'r str,
         batch: &mut Batch<'r>,
         place: &Place<'_>,
     ) -> Result<(), Error> {
         batch.clear();
         let planned = &self.work.inputs[spot.input as usize];
-        let text = std::str::from_utf8(bytes).map_err(|_| changed(place))?;
         planned
             .source
             .decode(&planned.context, text, batch)

@@ -49,8 +49,7 @@ impl<'c> Index<'c> {
     /// The groups of the candidates that stay, in the order that was chosen.
     pub(super) fn finish(mut self, ledger: &mut Ledger) -> Result<Groups<Entry>, Error> {
         if let Some(held) = self.held.take() {
-            let choosing = held.choosing.clone().keeping_groups();
-            let chosen = choosing.choose(&held.facts).map_err(Error::config)?;
+            let chosen = held.choosing.choose(&held.facts).map_err(Error::config)?;
             for (code, dropped) in chosen.dropped() {
                 ledger.traces.filtered.add_many(code, dropped);
             }

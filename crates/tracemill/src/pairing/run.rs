@@ -20,7 +20,7 @@ use crate::run::{Open, Piece};
 use crate::work::{Done, Numbered, Place, Rejects, Work};
 
 /// How many bytes of records one task of the second pass gathers, about.
-const TASK: usize = 256 * 1024;
+const TASK: usize = 64 * 1024;
 
 /// What the first pass finds in a block.
 #[derive(Debug, Default)]

@@ -99,7 +99,8 @@ pub(crate) struct ConvertArgs {
     #[arg(long, value_name = "HOW", default_value = "whole", help_heading = "Records")]
     pub(crate) turns: TurnsArg,
 
-    /// Cut conversations that have more tokens behind the last turn of the assistant within them; counted as the loss `truncated`
+    /// Cut conversations of more than N tokens: what follows the last turn of the assistant within them is left out, and counted as
+    /// the loss `truncated`
     #[arg(
         long,
         value_name = "N",

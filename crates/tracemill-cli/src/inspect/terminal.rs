@@ -30,11 +30,10 @@ pub(super) fn text(inspected: &Inspected, cost: Option<Cost>) -> String {
         distribution("tokens a trace", tokens, &mut text);
         let _ = write!(text, "{} tokens in all", tokens.sum());
         if let Some(cost) = cost {
-            let _ = write!(
-                text,
-                ", {} over all epochs, estimated cost {:.2}",
-                cost.tokens, cost.sum
-            );
+            if cost.epochs > 1 {
+                let _ = write!(text, ", {} in {} epochs", cost.tokens, cost.epochs);
+            }
+            let _ = write!(text, ", estimated cost {:.2}", cost.sum);
         }
         text.push('\n');
     }

@@ -182,7 +182,12 @@ fn formats_hold_what_a_conversion_keeps() {
             assert_eq!(fit.format(), format, "{place}");
             assert_eq!(fit.whole(), strict.traces.used, "{place}");
             assert_eq!(fit.whole() + fit.lossy(), lax.traces.used, "{place}");
-            assert_eq!(*fit.refused(), lax.traces.rejected, "{place}");
+            // Pieces from which no trace can be put together are rejected before any format sees them.
+            let mut rejected = fit.refused().clone();
+            for (code, count) in inspected.ledger().traces.rejected.iter() {
+                rejected.add_many(code, count);
+            }
+            assert_eq!(rejected, lax.traces.rejected, "{place}");
             assert_eq!(*fit.losses(), lax.losses, "{place}");
             whole += fit.whole();
             lossy += fit.lossy();

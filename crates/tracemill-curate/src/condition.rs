@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tracemill_model::{RawJson, Role, Trace};
+use tracemill_model::{JsonView, RawJson, Role, Trace};
 
 use crate::error::CurateError;
 use crate::screen::{Screen, Screening};
@@ -233,7 +233,7 @@ fn length(trace: &Trace<'_>, mut of: impl FnMut(&crate::text::Said<'_>) -> usize
 
 /// Whether a tag is in the list `tags` of the metadata, or of the trace itself.
 pub(crate) fn has_tag(trace: &Trace<'_>, tag: &str) -> bool {
-    let holds = |tags: RawJson<'_>| {
+    let holds = |tags: JsonView<'_>| {
         tags.elements()
             .any(|one| one.as_text().is_some_and(|text| text.decode() == tag))
     };
@@ -241,10 +241,7 @@ pub(crate) fn has_tag(trace: &Trace<'_>, tag: &str) -> bool {
         .metadata()
         .and_then(|metadata| metadata.get("tags"))
         .is_some_and(holds)
-        || trace
-            .extra()
-            .get("tags")
-            .is_some_and(|tags| holds(tags.borrowed()))
+        || trace.extra().get("tags").is_some_and(|tags| holds(tags.view()))
 }
 
 /// The value at a pointer into the metadata or the fields that the trace does not name.
@@ -257,7 +254,7 @@ fn at(trace: &Trace<'_>, pointer: &str) -> Option<RawJson<'static>> {
         "metadata" => trace.metadata()?.borrowed(),
         name => trace.extra().get(name)?.borrowed(),
     };
-    field.pointer(rest).map(RawJson::into_owned)
+    field.pointer(rest).map(JsonView::into_owned)
 }
 
 /// Two characters first, so that `>=` is not read as `>`.

@@ -6,7 +6,7 @@
 //! for those. Reasoning stands inline, where LLaMA-Factory looks for it.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
@@ -83,11 +83,11 @@ const TRAINED: Rule = Rule::told(
     CONVERTER,
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
-    let text = |findings: &mut Findings, value: &RawJson<'_>, rule: &Rule| {
+    let text = |findings: &mut Findings, value: JsonView<'_>, rule: &Rule| {
         if value.kind() != Kind::String {
             findings.note(
                 rule,

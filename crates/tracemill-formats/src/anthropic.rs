@@ -9,7 +9,7 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Content, Example, JsonWriter, Media, MediaKind, MediaSource, Part, RawJson, Shape, Text, ToolCall, Trace,
+    Content, Example, JsonView, JsonWriter, Media, MediaKind, MediaSource, Part, Shape, Text, ToolCall, Trace,
 };
 
 use crate::capability::{Capability, Feature, Holds};
@@ -290,7 +290,7 @@ fn definitions(trace: &Trace<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     w.end_array();
 }
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -320,7 +320,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     });
 }
 
-fn check_message(message: &RawJson<'_>, open: &mut Vec<String>, findings: &mut Findings) {
+fn check_message(message: JsonView<'_>, open: &mut Vec<String>, findings: &mut Findings) {
     let role = message
         .get("role")
         .map(|role| role.to_string())
@@ -344,7 +344,7 @@ fn check_message(message: &RawJson<'_>, open: &mut Vec<String>, findings: &mut F
 }
 
 fn check_block(
-    block: &RawJson<'_>,
+    block: JsonView<'_>,
     open: &mut Vec<String>,
     calls: &mut Vec<String>,
     findings: &mut Findings,
@@ -352,8 +352,7 @@ fn check_block(
     let text = |key| {
         let value = block.get(key);
         value
-            .as_ref()
-            .and_then(RawJson::as_text)
+            .and_then(JsonView::as_text)
             .map(|text| text.decode().into_owned())
     };
     let needs: &[&str] = match text("type").as_deref() {

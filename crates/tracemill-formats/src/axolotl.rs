@@ -5,7 +5,7 @@
 //! `"train":true`, which the stanza names as `message_field_training`. Identity and scores stand under `metadata`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, RawJson, Shape};
+use tracemill_model::{Example, JsonView, Shape};
 
 use crate::capability::{Capability, Feature};
 use crate::check::Findings;
@@ -103,7 +103,7 @@ const ARGUMENTS_OF_CALLS: crate::check::Chat = crate::check::Chat(&[crate::check
     crate::check::Form::Either,
 )]);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

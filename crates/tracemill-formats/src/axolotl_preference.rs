@@ -7,7 +7,7 @@
 //! Identity and scores stand under `metadata`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, Preference, RawJson, Shape, Span};
+use tracemill_model::{Example, JsonView, JsonWriter, Preference, Shape, Span};
 
 use crate::capability::{Capability, Feature};
 use crate::check::Findings;
@@ -85,7 +85,7 @@ const ROLE_AND_CONTENT: Rule = Rule::new(
     AXOLOTL,
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -111,14 +111,14 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     });
 }
 
-fn check_answer(answer: &RawJson<'_>, findings: &mut Findings) {
+fn check_answer(answer: JsonView<'_>, findings: &mut Findings) {
     check_message(answer, findings);
     findings.member_if_any(answer, "content", |findings, content| {
         check_text(content, findings);
     });
 }
 
-fn check_text(text: &RawJson<'_>, findings: &mut Findings) {
+fn check_text(text: JsonView<'_>, findings: &mut Findings) {
     if text.as_text().is_some_and(|text| is_found_before(text.body())) {
         findings.note(
             &ANSWER_TEXT,
@@ -134,7 +134,7 @@ fn is_found_before(text: &str) -> bool {
         .any(|before| before.contains(text))
 }
 
-fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
+fn check_message(message: JsonView<'_>, findings: &mut Findings) {
     if findings.is(message, Kind::Object) {
         findings.member(message, "role", |findings, role| {
             let role = findings.text(role);

@@ -6,7 +6,7 @@
 //! losses. Consecutive turns of one side are joined, under the loss `merged-turns`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Role, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Role, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{FileRule, Findings};
@@ -162,7 +162,7 @@ fn forbidden(json: &[u8]) -> Option<&'static str> {
     WORDS.into_iter().find(holds)
 }
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

@@ -16,8 +16,8 @@ mod llama;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Content, Conversation, Example, JsonWriter, Media, MediaKind, MediaSource, Message, RawJson, Shape, Text,
-    Tool, ToolCall,
+    Content, Conversation, Example, JsonView, JsonWriter, Media, MediaKind, MediaSource, Message, Shape,
+    Text, Tool, ToolCall,
 };
 
 use self::llama::{LLAMA_BLOCKS, LLAMA_SYSTEM, Llama};
@@ -250,7 +250,7 @@ pub(crate) fn refuse_forbidden(record: &[u8]) -> Result<(), EncodeError> {
 }
 
 /// Notes the words that Nova refuses.
-pub(crate) fn check_words(record: &RawJson<'_>, findings: &mut Findings) {
+pub(crate) fn check_words(record: JsonView<'_>, findings: &mut Findings) {
     for key in ["system", "messages"] {
         let part = record.get(key);
         if let Some(word) = part.and_then(|part| forbidden(part.as_str().as_bytes())) {
@@ -454,7 +454,7 @@ fn tool_config(
     Ok(())
 }
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -501,16 +501,12 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
 }
 
 /// The names that are called and not among those that are declared.
-fn undeclared(record: &RawJson<'_>, declared: &[String]) -> Vec<String> {
+fn undeclared(record: JsonView<'_>, declared: &[String]) -> Vec<String> {
     let messages = record.get("messages");
-    let blocks = messages.iter().flat_map(RawJson::elements).flat_map(|message| {
-        let content = message.get("content").map(RawJson::into_owned);
-        content
-            .iter()
-            .flat_map(RawJson::elements)
-            .map(RawJson::into_owned)
-            .collect::<Vec<_>>()
-    });
+    let blocks = messages
+        .into_iter()
+        .flat_map(JsonView::elements)
+        .flat_map(|message| message.get("content").into_iter().flat_map(JsonView::elements));
     let names = blocks.filter_map(|block| {
         let name = block.pointer("/toolUse/name")?;
         name.as_text().map(|name| name.decode().into_owned())
@@ -518,7 +514,7 @@ fn undeclared(record: &RawJson<'_>, declared: &[String]) -> Vec<String> {
     names.filter(|name| !declared.contains(name)).collect()
 }
 
-fn check_tool_config(record: &RawJson<'_>, findings: &mut Findings) -> Option<Vec<String>> {
+fn check_tool_config(record: JsonView<'_>, findings: &mut Findings) -> Option<Vec<String>> {
     let config = record.get("toolConfig")?;
     let mut names = Vec::new();
     let tools = config.get("tools");
@@ -528,12 +524,11 @@ fn check_tool_config(record: &RawJson<'_>, findings: &mut Findings) -> Option<Ve
     {
         findings.note_at("toolConfig", &TOOLS, "`tools` is missing or empty");
     }
-    for tool in tools.iter().flat_map(RawJson::elements) {
+    for tool in tools.into_iter().flat_map(JsonView::elements) {
         let text = |pointer| {
             let value = tool.pointer(pointer);
             value
-                .as_ref()
-                .and_then(RawJson::as_text)
+                .and_then(JsonView::as_text)
                 .map(|text| text.decode().into_owned())
         };
         let name = text("/toolSpec/name").unwrap_or_default();
@@ -549,7 +544,7 @@ fn check_tool_config(record: &RawJson<'_>, findings: &mut Findings) -> Option<Ve
 }
 
 fn check_content(
-    message: &RawJson<'_>,
+    message: JsonView<'_>,
     role: &str,
     calls: &mut Vec<(String, bool)>,
     findings: &mut Findings,
@@ -585,14 +580,13 @@ fn check_content(
     });
 }
 
-fn id_of(block: &RawJson<'_>, pointer: &str) -> String {
+fn id_of(block: JsonView<'_>, pointer: &str) -> String {
     let id = block.pointer(pointer);
-    id.as_ref()
-        .and_then(RawJson::as_text)
+    id.and_then(JsonView::as_text)
         .map_or_else(String::new, |id| id.decode().into_owned())
 }
 
-fn check_call(block: &RawJson<'_>, calls: &mut Vec<(String, bool)>, findings: &mut Findings) {
+fn check_call(block: JsonView<'_>, calls: &mut Vec<(String, bool)>, findings: &mut Findings) {
     let id = id_of(block, "/toolUse/toolUseId");
     if id.is_empty() || calls.iter().any(|(known, _)| *known == id) {
         findings.note(&IDS, format!("the id `{id}` is empty or stands twice"));
@@ -606,7 +600,7 @@ fn check_call(block: &RawJson<'_>, calls: &mut Vec<(String, bool)>, findings: &m
     calls.push((id, false));
 }
 
-fn check_result(block: &RawJson<'_>, calls: &mut [(String, bool)], findings: &mut Findings) {
+fn check_result(block: JsonView<'_>, calls: &mut [(String, bool)], findings: &mut Findings) {
     let id = id_of(block, "/toolResult/toolUseId");
     match calls
         .iter_mut()

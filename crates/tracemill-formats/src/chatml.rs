@@ -18,7 +18,7 @@
 //! What is trained on: all of `text`, so turns that are not to be learnt are the loss `train-flags` there; of
 //! `prompt`/`completion` the last turn that is to be learnt; of `segments` exactly what is to be learnt.
 
-use tracemill_model::{Example, JsonWriter, Links, Message, RawJson, Role, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Links, Message, Role, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{COLUMNS, Ends, Findings, LEARNT};
@@ -102,7 +102,7 @@ pub(crate) const START: Rule = Rule::told(
 );
 const ROLES: Rule = Rule::new("roles", "roles are system, user, assistant and tool", TEMPLATE);
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     let Some(text) = ENDS.text(spec, record, findings) else {
         return;
     };

@@ -16,14 +16,14 @@ pub use findings::{Finding, Findings};
 pub(crate) use outputs::InputOutput;
 pub(crate) use rendered::{COLUMNS, Ends, LEARNT};
 
-use tracemill_model::RawJson;
+use tracemill_model::JsonView;
 
 use crate::registry::Rule;
 use crate::spec::FormatSpec;
 
 /// Checks one record of a format, extensions included: from the top of the record to its end, each value against the
 /// same rules that the encoder keeps.
-pub(crate) type Check = fn(&FormatSpec, &RawJson<'_>, &mut Findings);
+pub(crate) type Check = fn(&FormatSpec, JsonView<'_>, &mut Findings);
 
 /// Values have the types that the consumer reads. Every format's rule.
 pub(crate) const TYPE: Rule = Rule::new(
@@ -56,12 +56,12 @@ impl FormatSpec {
     /// let spec: FormatSpec = "openai".parse()?;
     /// let record = RawJson::parse(r#"{"messages":[{"role":"human","content":"hi"},{"role":"assistant","content":"ho"}]}"#)?;
     /// let mut findings = Findings::new();
-    /// spec.check(&record, &mut findings);
+    /// spec.check(record.view(), &mut findings);
     /// let found: Vec<_> = findings.iter().map(|finding| (finding.code(), finding.pointer())).collect();
     /// assert_eq!(found, [("roles", "/messages/0/role")]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn check(&self, record: &RawJson<'_>, findings: &mut Findings) {
+    pub fn check(&self, record: JsonView<'_>, findings: &mut Findings) {
         (self.format().check)(self, record, findings);
     }
 

@@ -6,7 +6,7 @@
 //! not lines: `jq -s . train.jsonl` makes one.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape};
 
 use crate::capability::{Capability, Feature};
 use crate::check::Findings;
@@ -70,7 +70,7 @@ const ORDER: Rule = Rule::new(
 );
 const LIST: Rule = Rule::told("list", "the file is one JSON list of the records", TRAIN);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

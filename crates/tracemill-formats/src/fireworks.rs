@@ -7,7 +7,7 @@
 //! loss `system-message`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{RawJson, Shape};
+use tracemill_model::{JsonView, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, FileRule, Findings, Form};
@@ -151,7 +151,7 @@ const CHAT: Chat = Chat(&[
     Demand::Target(TARGET),
 ]);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

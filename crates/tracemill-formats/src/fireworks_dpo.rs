@@ -5,7 +5,7 @@
 //! calls and results before the answers are losses, and so are names. Definitions have their place in `input.tools`, and an
 //! answer may call; its content is then `""`. Whether reasoning is read from answers is not known: it is a loss.
 
-use tracemill_model::{RawJson, Shape};
+use tracemill_model::{JsonView, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, Findings};
@@ -97,7 +97,7 @@ const INPUT_OUTPUT: check::InputOutput = check::InputOutput {
     names: None,
 };
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     INPUT_OUTPUT.check(record, findings);
 }
 

@@ -18,7 +18,7 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Content, Conversation, Example, Function, JsonWriter, Media, MediaSource, RawJson, Role, Shape, Text,
+    Content, Conversation, Example, Function, JsonView, JsonWriter, Media, MediaSource, Role, Shape, Text,
     ToolCall, Trace,
 };
 
@@ -345,7 +345,7 @@ fn declaration(function: &Function<'_>, losses: &mut Losses, w: &mut JsonWriter<
     }
     if let Some(parameters) = function.parameters() {
         w.key("parameters");
-        schema::gemini(parameters, losses, w);
+        schema::gemini(parameters.view(), losses, w);
     }
     if !function.extra().is_empty() {
         losses.omit(Omission::Fields);
@@ -353,7 +353,7 @@ fn declaration(function: &Function<'_>, losses: &mut Losses, w: &mut JsonWriter<
     w.end_object();
 }
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -396,7 +396,7 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     findings.member_if_any(record, "tools", check_tools);
 }
 
-fn check_role(content: &RawJson<'_>, findings: &mut Findings) {
+fn check_role(content: JsonView<'_>, findings: &mut Findings) {
     // Results may stand without a role.
     if let Some(role) = content.get("role")
         && !["\"user\"", "\"model\""].contains(&role.as_str())
@@ -412,7 +412,7 @@ struct Named {
     results: Vec<String>,
 }
 
-fn check_content(content: &RawJson<'_>, findings: &mut Findings) -> Named {
+fn check_content(content: JsonView<'_>, findings: &mut Findings) -> Named {
     let mut named = Named::default();
     if !findings.is(content, Kind::Object) {
         return named;
@@ -424,7 +424,7 @@ fn check_content(content: &RawJson<'_>, findings: &mut Findings) -> Named {
     named
 }
 
-fn check_part(part: &RawJson<'_>, named: &mut Named, findings: &mut Findings) {
+fn check_part(part: JsonView<'_>, named: &mut Named, findings: &mut Findings) {
     const KINDS: [&str; 4] = ["text", "fileData", "functionCall", "functionResponse"];
     if !findings.is(part, Kind::Object) {
         return;
@@ -457,7 +457,7 @@ fn check_part(part: &RawJson<'_>, named: &mut Named, findings: &mut Findings) {
     }
 }
 
-fn check_tools(findings: &mut Findings, tools: &RawJson<'_>) {
+fn check_tools(findings: &mut Findings, tools: JsonView<'_>) {
     findings.each(tools, |findings, _, tool| {
         findings.member(tool, "functionDeclarations", |findings, declarations| {
             findings.each(declarations, |findings, _, declaration| {

@@ -6,7 +6,7 @@
 //! worse one: it marks which is which, and is no measure.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Content, Example, JsonWriter, Message, Part, Preference, RawJson, Role, Shape, Text};
+use tracemill_model::{Content, Example, JsonView, JsonWriter, Message, Part, Preference, Role, Shape, Text};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
@@ -70,7 +70,7 @@ const KEYS: Rule = Rule::new(
     "google-genai 3.4.0, types.GeminiPreferenceExample",
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -97,10 +97,14 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     findings.member(record, "completions", check_completions);
 }
 
-fn check_completions(findings: &mut Findings, completions: &RawJson<'_>) {
+fn check_completions(findings: &mut Findings, completions: JsonView<'_>) {
     let mut scores = Vec::new();
     findings.each(completions, |findings, _, completion| {
-        scores.push(completion.get("score").and_then(|score| score.as_f64()));
+        scores.push(
+            completion
+                .get("score")
+                .and_then(tracemill_model::JsonView::as_f64),
+        );
         findings.member(completion, "completion", |findings, content| {
             if content
                 .get("role")
@@ -120,7 +124,7 @@ fn check_completions(findings: &mut Findings, completions: &RawJson<'_>) {
     }
 }
 
-fn check_content(findings: &mut Findings, content: &RawJson<'_>) {
+fn check_content(findings: &mut Findings, content: JsonView<'_>) {
     if findings.is(content, Kind::Object) {
         findings.member(content, "parts", |findings, parts| {
             findings.each(parts, |findings, _, part| {

@@ -21,7 +21,7 @@
 mod text;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape, Text};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape, Text};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{COLUMNS, Ends, Findings, LEARNT};
@@ -175,7 +175,7 @@ const SYSTEM_MESSAGE: &str = "You are ChatGPT, a large language model trained by
                               must be included for every message.";
 const SYSTEM_TOOLS: &str = "\nCalls to these tools must go to the commentary channel: 'functions'.";
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     let Some(text) = ENDS.text(spec, record, findings) else {
         return;
     };

@@ -35,7 +35,7 @@ use std::ops::Range;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{
-    CallRef, Example, Function, JsonString, JsonWriter, Message, RawJson, Role, Shape, Text, ToolCall, Trace,
+    CallRef, Example, Function, JsonString, JsonView, JsonWriter, Message, Role, Shape, Text, ToolCall, Trace,
 };
 
 use crate::capability::{Capability, Feature, Holds};
@@ -139,7 +139,7 @@ const TOOLS_END: &str = "\n</tools>\n\nFor each function call, return a json obj
                          within <tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \
                          \"arguments\": <args-json-object>}\n</tool_call>";
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     let Some(text) = ENDS.text(spec, record, findings) else {
         return;
     };

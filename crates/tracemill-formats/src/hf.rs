@@ -23,7 +23,7 @@
 //! whole trace: its last assistant turn), and only that is trained on; turns after it are the loss `trailing-turns`.
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{Conversation, Example, JsonWriter, RawJson, Shape, Trace};
+use tracemill_model::{Conversation, Example, JsonView, JsonWriter, Shape, Trace};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, Findings, Form};
@@ -196,7 +196,7 @@ pub(crate) const CHAT: Chat = Chat(&[
 pub(crate) const OBJECTS: Chat = Chat(&[Demand::Arguments(ARGUMENTS, Form::Object)]);
 const TEXTS: Chat = Chat(&[Demand::Arguments(ARGUMENTS, Form::Text)]);
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -242,7 +242,7 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     });
 }
 
-fn check_list(spec: &FormatSpec, list: &RawJson<'_>, findings: &mut Findings) {
+fn check_list(spec: &FormatSpec, list: JsonView<'_>, findings: &mut Findings) {
     CHAT.check(list, findings);
     let arguments = if spec.has(ARGUMENTS_TEXT) { TEXTS } else { OBJECTS };
     arguments.more(list, findings);
@@ -257,7 +257,7 @@ fn check_list(spec: &FormatSpec, list: &RawJson<'_>, findings: &mut Findings) {
 }
 
 /// Checks definitions, as a list or as the JSON text of one.
-pub(crate) fn check_tools(tools: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+pub(crate) fn check_tools(tools: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
     match tools.as_text() {
         Some(text) => findings.embedded(&text, rule, |findings, tools| {
             if tools.kind() == Kind::Array {

@@ -22,7 +22,7 @@
 mod text;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{Example, JsonWriter, RawJson, Shape, Text};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape, Text};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{COLUMNS, Ends, Findings, LEARNT};
@@ -163,7 +163,7 @@ const TOOLS_HEAD: &str = "Given the following functions, please respond with a J
                           function name, \"parameters\": dictionary of argument name and its value}.Do not use \
                           variables.\n\n";
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     let Some(text) = ENDS.text(spec, record, findings) else {
         return;
     };

@@ -13,7 +13,7 @@
 //! turn is text or calls: text beside calls is lost, and an empty turn is refused.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{RawJson, Shape};
+use tracemill_model::{JsonView, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, Findings, Form};
@@ -249,7 +249,7 @@ fn follows(before: &str, role: &str) -> bool {
     }
 }
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -269,7 +269,7 @@ fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     });
 }
 
-fn check_alone(list: &RawJson<'_>, findings: &mut Findings) {
+fn check_alone(list: JsonView<'_>, findings: &mut Findings) {
     let mut elements = list.elements();
     if let (Some(only), None) = (elements.next(), elements.next())
         && only
@@ -280,9 +280,9 @@ fn check_alone(list: &RawJson<'_>, findings: &mut Findings) {
     }
 }
 
-fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
+fn check_message(message: JsonView<'_>, findings: &mut Findings) {
     let role = message.get("role");
-    let role = role.as_ref().map_or("", RawJson::as_str);
+    let role = role.map_or("", JsonView::as_str);
     if role != "\"assistant\"" && message.get("content").is_none() {
         findings.note(&CONTENT, "`content` is missing");
     }
@@ -291,7 +291,7 @@ fn check_message(message: &RawJson<'_>, findings: &mut Findings) {
     }
 }
 
-fn check_tool(tool: &RawJson<'_>, findings: &mut Findings) {
+fn check_tool(tool: JsonView<'_>, findings: &mut Findings) {
     findings.member_if_any(tool, "function", |findings, function| {
         if function.kind() != Kind::Object {
             return;

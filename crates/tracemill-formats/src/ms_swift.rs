@@ -9,7 +9,7 @@
 //! `merged-turns`; a user turn right behind a result they refuse, and so does the encoder. Definitions are JSON text. Other columns are removed: identity and scores stand under `metadata`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
@@ -81,7 +81,7 @@ const LOSS: Rule = Rule::new(
     "ms-swift 2026-08, docs/source_en/Customization/Custom-dataset.md",
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

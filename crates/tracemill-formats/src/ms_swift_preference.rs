@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{Conversation, Example, JsonWriter, Message, Preference, RawJson, Role, Shape, Span};
+use tracemill_model::{Conversation, Example, JsonView, JsonWriter, Message, Preference, Role, Shape, Span};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
@@ -120,7 +120,7 @@ const LAST_ROUND: Rule = Rule::told(
 
 const MESSAGE_ROLES: &[&str] = &["system", "user", "assistant", "tool_call", "tool_response"];
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -142,7 +142,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
 }
 
 /// Checks that definitions are JSON text.
-pub(crate) fn check_tools(tools: &RawJson<'_>, findings: &mut Findings) {
+pub(crate) fn check_tools(tools: JsonView<'_>, findings: &mut Findings) {
     match tools.as_text() {
         Some(text) => findings.embedded(&text, &TOOLS, |_, _| {}),
         None => findings.note(
@@ -154,9 +154,9 @@ pub(crate) fn check_tools(tools: &RawJson<'_>, findings: &mut Findings) {
 
 /// Checks messages in the roles of ms-swift and their order, each with `more`.
 pub(crate) fn check_messages(
-    list: &RawJson<'_>,
+    list: JsonView<'_>,
     findings: &mut Findings,
-    more: impl Fn(&mut Findings, &RawJson<'_>),
+    more: impl Fn(&mut Findings, JsonView<'_>),
 ) {
     let mut before = String::from("system");
     findings.each(list, |findings, index, message| {
@@ -177,15 +177,14 @@ pub(crate) fn check_messages(
 }
 
 /// Checks a message in the roles of ms-swift, and gives its role.
-fn check_message(message: &RawJson<'_>, findings: &mut Findings) -> String {
+fn check_message(message: JsonView<'_>, findings: &mut Findings) -> String {
     if !findings.is(message, Kind::Object) {
         return String::new();
     }
     findings.only_keys(message, &["role", "content", "loss", "loss_scale"], &ROLES);
     let role = message.get("role");
     let role = role
-        .as_ref()
-        .and_then(RawJson::as_text)
+        .and_then(JsonView::as_text)
         .map(|role| role.decode().into_owned());
     let role = role.unwrap_or_default();
     if !MESSAGE_ROLES.contains(&role.as_str()) {
@@ -208,7 +207,7 @@ fn check_message(message: &RawJson<'_>, findings: &mut Findings) -> String {
     role
 }
 
-fn check_call(call: &RawJson<'_>, findings: &mut Findings) {
+fn check_call(call: JsonView<'_>, findings: &mut Findings) {
     let arguments = call.get("arguments");
     let Some(arguments) = arguments.filter(|_| call.get("name").is_some()) else {
         return findings.note(&CALLS, "the call lacks `name` or `arguments`");

@@ -12,7 +12,7 @@
 //! `rejected_raw_metadata`, where NeMo Agent Toolkit has it.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, GroupKind, JsonWriter, Preference, Ranked, RawJson, Shape, Side, Trace};
+use tracemill_model::{Example, GroupKind, JsonView, JsonWriter, Preference, Ranked, Shape, Side, Trace};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
@@ -81,7 +81,7 @@ const METADATA: Rule = Rule::new(
     BUILDER,
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     findings.each(record, |findings, _, trajectory| {
         if !findings.is(trajectory, Kind::Object) {
             return;
@@ -308,20 +308,20 @@ fn example(trace: &Trace<'_>, w: &mut JsonWriter<'_>) {
     };
     w.key("example_id");
     if let Some((example, turn)) = turn {
-        string(&example, w);
+        string(example, w);
         w.key("turn_id");
-        string(&turn, w);
+        string(turn, w);
     } else {
-        string(key, w);
+        string(key.view(), w);
     }
 }
 
 /// A key as a string: text as it is, any other value as its JSON text.
-fn string(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
+fn string(value: JsonView<'_>, w: &mut JsonWriter<'_>) {
     match value.as_text() {
         Some(text) => {
             w.text(&text);
         }
-        None => w.begin_string().json(value).end(),
+        None => w.begin_string().json(&value.raw()).end(),
     }
 }

@@ -6,7 +6,7 @@
 //! place. NeMo-Aligner expects text that is already templated. Whether other columns are accepted is not known.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, Preference, RawJson, Role, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Preference, Role, Shape};
 
 use crate::capability::{Capability, Feature};
 use crate::check::Findings;
@@ -77,7 +77,7 @@ const PROMPT: Rule = Rule::new(
     NAT,
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -90,7 +90,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
 }
 
 /// Checks the prompt and the two answers of an item.
-pub(crate) fn check_item(item: &RawJson<'_>, [prompt, answers]: [&Rule; 2], findings: &mut Findings) {
+pub(crate) fn check_item(item: JsonView<'_>, [prompt, answers]: [&Rule; 2], findings: &mut Findings) {
     findings.member_if_any(item, "prompt", |findings, value| match value.kind() {
         Kind::String => {}
         Kind::Array => findings.each(value, |findings, _, message| {

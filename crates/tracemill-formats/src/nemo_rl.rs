@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, Preference, Ranked, RawJson, Shape, Side, Span};
+use tracemill_model::{Example, JsonView, JsonWriter, Preference, Ranked, Shape, Side, Span};
 
 use crate::capability::{Capability, Feature};
 use crate::check::{Chat, Demand, Findings, Form};
@@ -89,7 +89,7 @@ const LISTS: Chat = Chat(&[
     Demand::Arguments(ARGUMENTS, Form::Object),
 ]);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

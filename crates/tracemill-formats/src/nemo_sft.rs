@@ -6,7 +6,7 @@
 //! for inline. NeMo Customizer also takes `messages`: that is `openai`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
@@ -69,7 +69,7 @@ const MASK: Rule = Rule::new(
     GUIDE,
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -87,7 +87,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     });
 }
 
-fn check_turn(findings: &mut Findings, index: usize, turn: &RawJson<'_>) {
+fn check_turn(findings: &mut Findings, index: usize, turn: JsonView<'_>) {
     if !findings.is(turn, Kind::Object) {
         return;
     }

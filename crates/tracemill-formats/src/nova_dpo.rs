@@ -5,7 +5,7 @@
 //! all else here: calls, results, definitions and media are losses. Nova 2.0 does not take such files.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, Message, Preference, RawJson, Role, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Message, Preference, Role, Shape};
 
 use crate::bedrock_converse::{FORBIDDEN, check_words, refuse_forbidden};
 use crate::capability::{Capability, Feature, Holds};
@@ -77,7 +77,7 @@ const LABELS: Rule = Rule::new(
     VALIDATOR,
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -90,7 +90,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     check_words(record, findings);
 }
 
-fn check_message(findings: &mut Findings, index: usize, message: &RawJson<'_>, is_last: bool) {
+fn check_message(findings: &mut Findings, index: usize, message: JsonView<'_>, is_last: bool) {
     let wanted = if index.is_multiple_of(2) {
         "\"user\""
     } else {
@@ -109,7 +109,7 @@ fn check_message(findings: &mut Findings, index: usize, message: &RawJson<'_>, i
         return;
     };
     let mut labels = Vec::new();
-    findings.each(&candidates, |findings, _, candidate| {
+    findings.each(candidates, |findings, _, candidate| {
         labels.extend(
             candidate
                 .get("preferenceLabel")

@@ -20,7 +20,7 @@
 //! files never declare the tool.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{RawJson, Shape};
+use tracemill_model::{JsonView, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, FileRule, Findings, Form};
@@ -224,7 +224,7 @@ const LIMITS_OF_AZURE: Chat = Chat(&[
     Demand::Last(LAST, &["assistant"]),
 ]);
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

@@ -5,7 +5,7 @@
 //! consumer was seen to use. Each output is exactly one assistant message, which every source allows; turns behind it are
 //! the loss `long-completion`. Arguments are a JSON string. Reasoning and images have no place.
 
-use tracemill_model::{RawJson, Shape};
+use tracemill_model::{JsonView, Shape};
 
 use crate::capability::{Capability, Feature};
 use crate::check::{self, Chat, Demand, Findings, Form};
@@ -110,7 +110,7 @@ const INPUT_OUTPUT: check::InputOutput = check::InputOutput {
     names: Some(TOOL_NAME),
 };
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     INPUT_OUTPUT.check(record, findings);
 }
 

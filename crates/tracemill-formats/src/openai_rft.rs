@@ -7,7 +7,7 @@
 //! `reference_answer`, go along as they are, and identity and scores as `metadata` if asked for.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Role, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Role, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, Findings, Form};
@@ -131,7 +131,7 @@ const CHAT: Chat = Chat(&[
     Demand::Results(RESULTS),
 ]);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

@@ -6,7 +6,7 @@
 //! template. `margin` is the difference of the scores. Identity and scores stand under `metadata`, which is removed.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape};
 
 use crate::capability::{Capability, Feature};
 use crate::check::{Chat, Demand, Findings, Form};
@@ -85,7 +85,7 @@ const LISTS: Chat = Chat(&[
     Demand::Arguments(ARGUMENTS, Form::Object),
 ]);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -95,8 +95,8 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     let prompt = |key| -> Vec<String> {
         let list = record.get(key);
         let mut messages: Vec<_> = list
-            .iter()
-            .flat_map(RawJson::elements)
+            .into_iter()
+            .flat_map(JsonView::elements)
             .map(|message| message.to_string())
             .collect();
         messages.pop();

@@ -24,7 +24,7 @@ use std::ops::Range;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{
-    CallRef, Example, JsonString, JsonWriter, Message, RawJson, Reasoning, Role, Shape, Trace,
+    CallRef, Example, JsonString, JsonView, JsonWriter, Message, Reasoning, Role, Shape, Trace,
 };
 
 use self::blocks::Blocks;
@@ -151,7 +151,7 @@ const TURNS: Conversations = Conversations {
     tools: TOOLS,
 };
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if spec.has(V1) {
         blocks::check(record, findings);
     } else if findings.is(record, Kind::Object) {

@@ -7,7 +7,7 @@
 //! Identity and the score stand under `metadata`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, Labelled, RawJson, Role, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Labelled, Role, Shape};
 
 use crate::check::{Conversations, Findings, Parity};
 use crate::companion::{Columns, Companion};
@@ -75,7 +75,7 @@ const TURNS: Conversations = Conversations {
     tools: TOOLS,
 };
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -88,7 +88,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
     }
 }
 
-fn check_answer(record: &RawJson<'_>, findings: &mut Findings) {
+fn check_answer(record: JsonView<'_>, findings: &mut Findings) {
     let Some(turns) = record.get("conversations") else {
         return;
     };
@@ -97,8 +97,7 @@ fn check_answer(record: &RawJson<'_>, findings: &mut Findings) {
     };
     let value = last.get("value");
     if value
-        .as_ref()
-        .and_then(RawJson::as_text)
+        .and_then(JsonView::as_text)
         .is_some_and(|value| value.is_empty())
     {
         findings.note(&EMPTY, "the answer that is wanted is empty");

@@ -7,7 +7,7 @@
 //! Identity and scores stand under `metadata`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, Message, Preference, RawJson, Role, Shape, Span};
+use tracemill_model::{Example, JsonView, JsonWriter, Message, Preference, Role, Shape, Span};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{Conversations, Findings, Parity};
@@ -117,7 +117,7 @@ const TURNS: Conversations = Conversations {
     tools: TOOLS,
 };
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

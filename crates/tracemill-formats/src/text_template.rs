@@ -26,7 +26,7 @@ mod render;
 #[cfg(feature = "template")]
 mod value;
 
-use tracemill_model::{RawJson, Shape};
+use tracemill_model::{JsonView, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{COLUMNS, Ends, Findings, LEARNT};
@@ -108,7 +108,7 @@ const END: Rule = Rule::told(
     "trl 1.16.0, trainer/sft_trainer.py",
 );
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     // What ends a text, only the template knows.
     const ANY: Ends = Ends {
         rule: END,

@@ -6,7 +6,7 @@
 //! all parts: parts if the prompt holds an image (the bytes themselves, of a known type), else text. Reasoning has the field
 //! `reasoning`.
 
-use tracemill_model::{RawJson, Shape};
+use tracemill_model::{JsonView, Shape};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::{self, Chat, Demand, Findings};
@@ -126,7 +126,7 @@ const INPUT_OUTPUT: check::InputOutput = check::InputOutput {
     names: None,
 };
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     INPUT_OUTPUT.check(record, findings);
     INPUT_OUTPUT.no_other_key(record, findings);
 }

@@ -3,7 +3,7 @@
 //! Read by the source `tracemill`. The record is [`Conversation::write_json`](tracemill_model::Conversation::write_json): for a whole trace, the trace as it is;
 //! for one turn of it, its messages up to that turn, with `"train":false` on the earlier assistant turns.
 
-use tracemill_model::{Example, RawJson, Shape, Trace};
+use tracemill_model::{Example, JsonView, Shape, Trace};
 
 use crate::capability::{Capability, Feature};
 use crate::check::Findings;
@@ -33,7 +33,7 @@ const CANONICAL: Rule = Rule::new(
     concat!("tracemill ", env!("CARGO_PKG_VERSION")),
 );
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     match Trace::from_json(record.as_str()) {
         Err(error) => findings.note(&CANONICAL, error.to_string()),
         Ok(trace) => {

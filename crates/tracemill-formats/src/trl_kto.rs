@@ -5,7 +5,7 @@
 //! *neighbouring* records, so the order of a file matters. Identity and the score stand under `metadata`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape};
 
 use crate::check::Findings;
 use crate::encoder::{EncodeError, Encoder, Scratch};
@@ -38,7 +38,7 @@ const TRL: &str = "trl 1.16.0, trainer/kto_trainer.py";
 const COLUMNS: Rule = Rule::new("columns", "`prompt`, `completion` and `label`", TRL);
 const LABEL: Rule = Rule::new("label", "`label` is true or false, never a number or text", TRL);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

@@ -9,7 +9,7 @@
 //! are one text each. Identity and scores stand under `metadata`, a column that TRL removes.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, Preference, RawJson, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Preference, Shape};
 
 use crate::capability::{Capability, Feature};
 use crate::check::{self, Chat, Demand, Findings, Form};
@@ -148,7 +148,7 @@ pub(crate) const ASKED: Rule = Rule::new(
 );
 
 /// Checks that a prompt that is a list ends where a model can go on.
-pub(crate) fn check_asked(record: &RawJson<'_>, findings: &mut Findings) {
+pub(crate) fn check_asked(record: JsonView<'_>, findings: &mut Findings) {
     findings.member_if_any(record, "prompt", |findings, prompt| {
         let last = prompt.elements().last();
         let role = last.as_ref().and_then(|message| message.get("role"));
@@ -165,7 +165,7 @@ pub(crate) const LISTS: Chat = Chat(&[
     Demand::ResultName(RESULT_NAME),
 ]);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -192,7 +192,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
 }
 
 /// Checks `tools` as TRL takes them: a list of definitions, or its JSON text.
-pub(crate) fn check_tools(record: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+pub(crate) fn check_tools(record: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
     findings.member_if_any(record, "tools", |findings, tools| {
         match (tools.kind(), tools.as_text()) {
             (Kind::Array, _) => check::tools(tools, None, findings),

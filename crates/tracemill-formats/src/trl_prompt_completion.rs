@@ -5,7 +5,7 @@
 //! the completion that of its answer.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape, Span};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape, Span};
 
 use crate::capability::{Capability, Feature, Holds};
 use crate::check::Findings;
@@ -95,11 +95,11 @@ const KIND: Rule = Rule::new(
 );
 const TOOLS: Rule = Rule::new("tools", "`tools` is a list of definitions, or its JSON text", TRL);
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
-    let kinds = ["prompt", "completion"].map(|key| record.get(key).map(|value| value.kind()));
+    let kinds = ["prompt", "completion"].map(|key| record.get(key).map(tracemill_model::JsonView::kind));
     let text = spec.has(TEXT) && kinds.contains(&Some(Kind::Array));
     if kinds[0] != kinds[1] || text {
         findings.note(

@@ -6,7 +6,7 @@
 //! identity and scores stand under `metadata` if asked for.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape, Span};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape, Span};
 
 use crate::capability::{Capability, Feature};
 use crate::check::Findings;
@@ -88,7 +88,7 @@ const COLUMN: Rule = Rule::new("prompt", "`prompt` holds a message", TRL);
 const TEXT_PROMPT: Rule = Rule::new("text", "with `+text`: `prompt` is text", TRL);
 const TOOLS: Rule = Rule::new("tools", "`tools` is a list of definitions, or its JSON text", TRL);
 
-fn check(spec: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(spec: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }

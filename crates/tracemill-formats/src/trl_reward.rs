@@ -5,7 +5,7 @@
 //! (0.9 and 0.2 give 0.7), and stands there when both scores are known. Identity and scores stand under `metadata`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, RawJson, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Shape};
 
 use crate::check::{FileRule, Findings};
 use crate::encoder::{EncodeError, Encoder, Scratch};
@@ -42,7 +42,7 @@ const MARGIN: Rule = Rule::new("margin", "`margin` is a number", TRL);
 
 const MARGINS: Rule = Rule::new("margins", "`margin` stands in every record or in none", TRL);
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -57,7 +57,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
 }
 
 /// Checks `margin`, a number where there is one.
-pub(crate) fn check_margin(record: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+pub(crate) fn check_margin(record: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
     findings.member_if_any(record, "margin", |findings, margin| {
         if margin.as_f64().is_none() {
             findings.note(

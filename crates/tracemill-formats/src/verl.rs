@@ -14,7 +14,7 @@
 //! Definitions have no place in a row (verl takes them from its tool configuration): the loss `tools`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Conversation, Example, JsonWriter, RawJson, Role, Shape, Trace};
+use tracemill_model::{Conversation, Example, JsonView, JsonWriter, RawJson, Role, Shape, Trace};
 
 use crate::capability::{Capability, Feature};
 use crate::check::{Chat, Demand, Findings, Form};
@@ -128,7 +128,7 @@ static STYLE: Style = Style {
     train: None,
 };
 
-fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
+fn check(_: &FormatSpec, record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -138,7 +138,7 @@ fn check(_: &FormatSpec, record: &RawJson<'_>, findings: &mut Findings) {
         }
         CHAT.check(prompt, findings);
     });
-    let is_text = |value: Option<RawJson<'_>>| value.is_some_and(|value| value.kind() == Kind::String);
+    let is_text = |value: Option<JsonView<'_>>| value.is_some_and(|value| value.kind() == Kind::String);
     if !is_text(record.get("data_source")) {
         findings.note(&DATA_SOURCE, "`data_source` is missing or no text");
     }
@@ -206,7 +206,7 @@ impl Encoder for Rows {
         w.begin_object();
         w.key("data_source");
         match trace.extra().get("data_source") {
-            Some(source) => as_text(source, &mut w),
+            Some(source) => as_text(source.view(), &mut w),
             None => drop(w.str("tracemill")),
         }
         w.key("prompt").begin_array();
@@ -216,7 +216,7 @@ impl Encoder for Rows {
         w.end_array();
         if let Some(ability) = trace.extra().get("ability") {
             w.key("ability");
-            as_text(ability, &mut w);
+            as_text(ability.view(), &mut w);
         }
         w.key("reward_model").begin_object();
         match self.truth {
@@ -274,7 +274,7 @@ fn recorded(trace: &Trace<'_>, w: &mut JsonWriter<'_>) -> Result<(), EncodeError
             .get("ground_truth")
             .or_else(|| extra.get("reference_answer"))
     };
-    let truth = truth.or_else(|| named().map(RawJson::borrowed));
+    let truth = truth.or_else(|| named().map(RawJson::view));
     let Some(truth) = truth.filter(|truth| !truth.is_null()) else {
         let text = "the trace has none of `reward_model.ground_truth`, `ground_truth` and `reference_answer`, and verl compares \
                     with that; `verl+answer` takes the answer of the trace";
@@ -282,11 +282,11 @@ fn recorded(trace: &Trace<'_>, w: &mut JsonWriter<'_>) -> Result<(), EncodeError
     };
     w.key("style");
     match style {
-        Some(style) => as_text(&style, w),
+        Some(style) => as_text(style, w),
         None => drop(w.str("rule")),
     }
     w.key("ground_truth");
-    as_text(&truth, w);
+    as_text(truth, w);
     Ok(())
 }
 
@@ -314,10 +314,10 @@ fn answer(
 }
 
 /// A value as text: text as it is, any other as its JSON text.
-fn as_text(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
+fn as_text(value: JsonView<'_>, w: &mut JsonWriter<'_>) {
     match value.as_text() {
         Some(text) => drop(w.text(&text)),
-        None => w.begin_string().json(value).end(),
+        None => w.begin_string().json(&value.raw()).end(),
     }
 }
 

@@ -52,7 +52,7 @@ fn compare(path: &Path, code: &str, spec: &FormatSpec, records: &str, wrong: &mu
     let mut findings = Findings::new();
     for (line, record) in (1..).zip(records.lines()) {
         findings.clear();
-        spec.check(&RawJson::parse(record).unwrap(), &mut findings);
+        spec.check(RawJson::parse(record).unwrap().view(), &mut findings);
         if findings.iter().all(|finding| finding.code() != code) {
             wrong.push(format!("{}:{line} does not break `{code}`", path.display()));
         }
@@ -114,7 +114,7 @@ fn check_written(path: &Path, spec: &FormatSpec, wrong: &mut Vec<String>) {
     let mut findings = Findings::new();
     for (line, record) in (1..).zip(fs::read_to_string(path).unwrap().lines()) {
         findings.clear();
-        spec.check(&RawJson::parse(record).unwrap(), &mut findings);
+        spec.check(RawJson::parse(record).unwrap().view(), &mut findings);
         for finding in findings.iter() {
             let excused =
                 lost_arguments && ["arguments", "function-call", "calls", "type"].contains(&finding.code());
@@ -129,7 +129,7 @@ fn check_written(path: &Path, spec: &FormatSpec, wrong: &mut Vec<String>) {
 fn examples_pass() {
     for format in formats() {
         let mut findings = Findings::new();
-        FormatSpec::of(format).check(&RawJson::parse(format.example()).unwrap(), &mut findings);
+        FormatSpec::of(format).check(RawJson::parse(format.example()).unwrap().view(), &mut findings);
         assert!(findings.is_empty(), "{format:?}: {findings:?}");
     }
 }
@@ -140,12 +140,12 @@ fn values_of_wrong_types_are_found_and_nothing_panics() {
         let spec = FormatSpec::of(format);
         for record in ["null", "[]", "7", "\"x\"", "[null]", "[[[]]]"] {
             let mut findings = Findings::new();
-            spec.check(&RawJson::parse(record).unwrap(), &mut findings);
+            spec.check(RawJson::parse(record).unwrap().view(), &mut findings);
             let list = format.name() == "nat-trajectory" && record == "[]";
             assert!(list || !findings.is_empty(), "{format:?} takes {record}");
         }
         for record in changed(format.example()) {
-            spec.check(&RawJson::parse(&record).unwrap(), &mut Findings::new());
+            spec.check(RawJson::parse(&record).unwrap().view(), &mut Findings::new());
         }
     }
 }
@@ -195,7 +195,7 @@ fn file_rules_are_complete() {
         let rules = spec.file_rules();
         let mut facts = FileFacts::default();
         let record = RawJson::parse(spec.format().example()).unwrap();
-        facts.add(rules, &record, u64::MAX / 2);
+        facts.add(rules, record.view(), u64::MAX / 2);
         for (index, rule) in rules.iter().enumerate() {
             assert!(!rule.rule().code.is_empty() && !rule.rule().seen_in.is_empty());
             let broken = rule.broken(index, &facts).is_some();
@@ -210,7 +210,7 @@ fn files_for_llama_have_rules_of_their_own() {
     let broken = |spec: &str, records: u64| -> Vec<_> {
         let rules = spec.parse::<FormatSpec>().unwrap().file_rules();
         let mut facts = FileFacts::default();
-        (0..records).for_each(|_| facts.add(rules, &RawJson::parse("{}").unwrap(), 3));
+        (0..records).for_each(|_| facts.add(rules, RawJson::parse("{}").unwrap().view(), 3));
         let rules = rules.iter().enumerate();
         rules
             .filter_map(|(index, rule)| rule.broken(index, &facts))

@@ -261,7 +261,7 @@ fn check_sharegpt(record: &Value) {
 fn check_by_rules(format: &str, record: &str) {
     let spec: FormatSpec = format.parse().unwrap();
     let mut findings = Findings::new();
-    spec.check(&RawJson::parse(record).unwrap(), &mut findings);
+    spec.check(RawJson::parse(record).unwrap().view(), &mut findings);
     assert!(findings.is_empty(), "{findings:?}: {record}");
 }
 

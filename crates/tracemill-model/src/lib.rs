@@ -80,7 +80,7 @@ pub use example::{
 pub use fields::Fields;
 pub use framing::{Elements, Framing, Locator, Members};
 pub use group::{Group, GroupKind, Key};
-pub use json::{JsonString, JsonWriter, RawJson, Text};
+pub use json::{JsonString, JsonView, JsonWriter, RawJson, Text};
 pub use limits::Limits;
 pub use links::{CallRef, Links};
 pub use media::{Media, MediaKind, MediaSource};

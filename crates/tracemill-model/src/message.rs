@@ -49,7 +49,8 @@ impl<'a> Role<'a> {
         })
     }
 
-    fn into_owned(self) -> Role<'static> {
+    /// The same role, independent of the record it was read from.
+    pub fn into_owned(self) -> Role<'static> {
         match self {
             Role::System => Role::System,
             Role::Developer => Role::Developer,

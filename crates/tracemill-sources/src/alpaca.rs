@@ -1,7 +1,7 @@
 //! `alpaca`: instructions and their outputs.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, Message, RawJson, Role, Text, Trace};
+use tracemill_model::{DecodeError, Framing, JsonView, Message, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -61,18 +61,18 @@ impl Source for Alpaca {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let row = walk::object(context, record)?;
-        let instruction = string(&row, "instruction")?;
-        let output = string(&row, "output")?;
+        let row = walk::record(context, record, batch)?;
+        let instruction = string(row, "instruction")?;
+        let output = string(row, "output")?;
         let mut trace = Trace::new();
         let mut conversation = Said::new(context.limits());
-        if let Some(system) = walk::text(&row, "/system").filter(|system| !system.is_empty()) {
+        if let Some(system) = walk::text(row, "/system").filter(|system| !system.is_empty()) {
             conversation.push(said(Role::System, system))?;
         }
-        if let Some(history) = walk::present(&row, "/history") {
-            read_history(&history, &mut conversation).map_err(|error| error.in_key("history"))?;
+        if let Some(history) = walk::present(row, "/history") {
+            read_history(history, &mut conversation).map_err(|error| error.in_key("history"))?;
         }
-        let input = walk::text(&row, "/input").filter(|input| !input.is_empty());
+        let input = walk::text(row, "/input").filter(|input| !input.is_empty());
         let mut taken = vec!["instruction", "output", "history", "tools"];
         let asked = match &input {
             Some(input) => {
@@ -92,27 +92,27 @@ impl Source for Alpaca {
         conversation.push(said(Role::Assistant, output))?;
         *trace.messages_mut() = conversation.messages;
         trace.set_tools(walk::tools(row.get("tools")).map_err(|error| error.in_key("tools"))?);
-        walk::identify(&row, &mut trace, &mut taken);
-        walk::keep_rest(&mut trace, &row, INFO.name, &taken);
+        walk::identify(row, &mut trace, &mut taken);
+        walk::keep_rest(&mut trace, row, INFO.name, &taken);
         batch.push(trace);
         Ok(())
     }
 }
 
-fn string(row: &RawJson<'_>, key: &str) -> Result<Text<'static>, DecodeError> {
+fn string<'v>(row: JsonView<'v>, key: &str) -> Result<Text<'v>, DecodeError> {
     let value = walk::member(row, key, Kind::String)?;
-    Ok(value.as_text().unwrap_or_default().into_owned())
+    Ok(value.as_text().unwrap_or_default())
 }
 
 /// Pairs of what was asked and what was answered.
-pub(crate) fn read_history(history: &RawJson<'_>, conversation: &mut Said) -> Result<(), DecodeError> {
+pub(crate) fn read_history<'v>(
+    history: JsonView<'v>,
+    conversation: &mut Said<'v>,
+) -> Result<(), DecodeError> {
     walk::expect(history, Kind::Array)?;
     for (index, pair) in history.elements().enumerate() {
-        let pair: Vec<_> = pair
-            .elements()
-            .filter_map(|text| Some(text.as_text()?.into_owned()))
-            .collect();
-        let [asked, answered] = <[Text<'static>; 2]>::try_from(pair)
+        let pair: Vec<_> = pair.elements().filter_map(JsonView::as_text).collect();
+        let [asked, answered] = <[Text<'_>; 2]>::try_from(pair)
             .map_err(|_| walk::wrong("a turn of the history is two strings").in_index(index))?;
         conversation.push(said(Role::User, asked))?;
         conversation.push(said(Role::Assistant, answered))?;
@@ -121,6 +121,6 @@ pub(crate) fn read_history(history: &RawJson<'_>, conversation: &mut Said) -> Re
 }
 
 /// An answer to a prompt, for sources of the same family.
-pub(crate) fn exchange(instruction: Text<'static>, output: Text<'static>) -> [Message<'static>; 2] {
+pub(crate) fn exchange<'v>(instruction: Text<'v>, output: Text<'v>) -> [Message<'v>; 2] {
     [said(Role::User, instruction), said(Role::Assistant, output)]
 }

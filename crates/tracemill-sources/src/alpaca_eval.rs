@@ -1,7 +1,7 @@
 //! `alpaca-eval`: outputs of models for `AlpacaEval`, and what its annotators preferred.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, RawJson, Score, ScoreValue, Text, Trace};
+use tracemill_model::{DecodeError, Framing, JsonView, Score, ScoreValue, Text, Trace};
 
 use crate::alpaca::exchange;
 use crate::detect::Evidence;
@@ -55,20 +55,20 @@ impl Source for AlpacaEval {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let row = walk::object(context, record)?;
-        let instruction = string(&row, "instruction")?;
+        let row = walk::record(context, record, batch)?;
+        let instruction = string(row, "instruction")?;
         if row.get("output_1").is_some() {
-            return compare(&row, &instruction, batch);
+            return compare(row, &instruction, batch);
         }
         let mut trace = Trace::new();
         trace
             .messages_mut()
-            .extend(exchange(instruction, string(&row, "output")?));
+            .extend(exchange(instruction, string(row, "output")?));
         trace.set_group(prompt_group(&trace.messages()[..1], None));
-        trace.set_model(walk::text(&row, "/generator"));
+        trace.set_model(walk::text(row, "/generator"));
         walk::keep_rest(
             &mut trace,
-            &row,
+            row,
             INFO.name,
             &["instruction", "output", "generator"],
         );
@@ -77,9 +77,9 @@ impl Source for AlpacaEval {
     }
 }
 
-fn string(row: &RawJson<'_>, key: &str) -> Result<Text<'static>, DecodeError> {
+fn string<'v>(row: JsonView<'v>, key: &str) -> Result<Text<'v>, DecodeError> {
     let value = walk::member(row, key, Kind::String)?;
-    Ok(value.as_text().unwrap_or_default().into_owned())
+    Ok(value.as_text().unwrap_or_default())
 }
 
 /// The sides of a comparison: the keys of output and model.
@@ -92,7 +92,7 @@ const TAKEN: [&str; 5] = [
     "generator_2",
 ];
 
-fn compare(row: &RawJson<'_>, instruction: &Text<'static>, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
+fn compare<'v>(row: JsonView<'v>, instruction: &Text<'v>, batch: &mut Batch<'v>) -> Result<(), DecodeError> {
     let (one, two) = (string(row, "output_1")?, string(row, "output_2")?);
     let both = [instruction, &one, &two].map(Text::body).join("\"");
     let group = hash_group(both.as_bytes());
@@ -112,8 +112,7 @@ fn compare(row: &RawJson<'_>, instruction: &Text<'static>, batch: &mut Batch<'_>
         trace.set_trial(side as u64);
         trace.set_model(walk::text(row, model));
         let value = preference
-            .as_ref()
-            .and_then(RawJson::as_f64)
+            .and_then(JsonView::as_f64)
             .and_then(|value| share(value, side));
         let value = value.unwrap_or_else(|| ScoreValue::Missing(Text::from("not judged")));
         trace.push_score(Score::new(Some(Text::from("preference")), value));
@@ -124,7 +123,7 @@ fn compare(row: &RawJson<'_>, instruction: &Text<'static>, batch: &mut Batch<'_>
 }
 
 /// The share of a side. Fifteen digits are what the difference of two doubles of this size is good for.
-fn share(preference: f64, side: usize) -> Option<ScoreValue<'static>> {
+fn share<'v>(preference: f64, side: usize) -> Option<ScoreValue<'v>> {
     let exact = if side == 0 {
         2.0 - preference
     } else {

@@ -1,7 +1,9 @@
 //! `arena-hard`: questions of Arena-Hard, and what models answered.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Content, DecodeError, Framing, Group, GroupKind, Message, RawJson, Role, Text, Trace};
+use tracemill_model::{
+    Content, DecodeError, Framing, Group, GroupKind, JsonView, Message, Role, Text, Trace,
+};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -54,27 +56,24 @@ impl Source for ArenaHard {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let row = walk::object(context, record)?;
+        let row = walk::record(context, record, batch)?;
         let mut trace = Trace::new();
-        let uid = walk::text(&row, "/uid").ok_or_else(|| walk::missing("uid"))?;
+        let uid = walk::text(row, "/uid").ok_or_else(|| walk::missing("uid"))?;
         trace.set_group(Group::new(walk::key(&uid.decode()), GroupKind::Prompt));
         if row.get("messages").is_none() {
-            let prompt = walk::member(&row, "prompt", Kind::String)?;
-            trace.push_message(said(
-                Role::User,
-                prompt.as_text().unwrap_or_default().into_owned(),
-            ));
+            let prompt = walk::member(row, "prompt", Kind::String)?;
+            trace.push_message(said(Role::User, prompt.as_text().unwrap_or_default()));
             trace.set_id(walk::key(&uid.decode()));
-            walk::keep_rest(&mut trace, &row, INFO.name, &["uid", "prompt"]);
+            walk::keep_rest(&mut trace, row, INFO.name, &["uid", "prompt"]);
             batch.note(NO_ANSWER, 1);
         } else {
-            let list = walk::member(&row, "messages", Kind::Array)?;
-            let messages = walk::messages(&list, context.limits(), |turn, said| said.push(read(turn)?));
+            let list = walk::member(row, "messages", Kind::Array)?;
+            let messages = walk::messages(list, context.limits(), |turn, said| said.push(read(turn)?));
             *trace.messages_mut() = messages.map_err(|error| error.in_key("messages"))?;
-            trace.set_id(walk::text(&row, "/ans_id").map(|id| walk::key(&id.decode())));
-            trace.set_model(walk::text(&row, "/model"));
+            trace.set_id(walk::text(row, "/ans_id").map(|id| walk::key(&id.decode())));
+            trace.set_model(walk::text(row, "/model"));
             let model = if trace.model().is_some() { "model" } else { "uid" };
-            walk::keep_rest(&mut trace, &row, INFO.name, &["uid", "ans_id", "messages", model]);
+            walk::keep_rest(&mut trace, row, INFO.name, &["uid", "ans_id", "messages", model]);
         }
         batch.push(trace);
         Ok(())
@@ -90,19 +89,21 @@ pub(crate) fn evidence(head: &Head) -> Option<Evidence> {
 }
 
 /// A message; the content of an answer is an object that holds it.
-fn read(turn: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn read(turn: JsonView<'_>) -> Result<Message<'_>, DecodeError> {
     let mut message = walk::message(turn)?;
-    let Content::Other(content) = message.content() else {
+    let Content::Other(_) = message.content() else {
         return Ok(message);
     };
-    let content = content.clone();
-    let Some(answer) = walk::text(&content, "/answer") else {
+    let Some(content) = turn.get("content") else {
+        return Ok(message);
+    };
+    let Some(answer) = walk::text(content, "/answer") else {
         return Ok(message);
     };
     message.set_content(answer);
     for (key, value) in content.members().filter(|(key, _)| key.body() != "answer") {
         let key = Text::new(format!("content.{}", key.decode()));
-        message.extra_mut().insert(key, value.into_owned());
+        message.extra_mut().insert(key, value.raw());
     }
     Ok(message)
 }

@@ -2,7 +2,7 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, DecodeError, Framing, Key, Message, RawJson, Reasoning, Role, Text, ToolCall, Trace,
+    Arguments, DecodeError, Framing, JsonView, Key, Message, RawJson, Reasoning, Role, Text, ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
@@ -70,8 +70,8 @@ impl Source for Atif {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let trajectory = walk::object(context, record)?;
-        deliver(&trajectory, None, context, batch)?;
+        let trajectory = walk::record(context, record, batch)?;
+        deliver(trajectory, None, context, batch)?;
         if batch.traces().is_empty() {
             batch.skip(NO_CONVERSATION);
         }
@@ -80,19 +80,19 @@ impl Source for Atif {
 }
 
 /// Hands over the trace of a trajectory, then those of its sub-agents.
-fn deliver(
-    trajectory: &RawJson<'_>,
-    parent: Option<&Key<'static>>,
+fn deliver<'v>(
+    trajectory: JsonView<'v>,
+    parent: Option<&Key<'v>>,
     context: &Context,
-    batch: &mut Batch<'_>,
+    batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
     let steps = walk::member(trajectory, "steps", Kind::Array)?;
     let mut said = Said::new(context.limits());
     for (index, step) in steps.elements().enumerate() {
-        let read = read_step(&step, &mut said, batch);
+        let read = read_step(step, &mut said, batch);
         read.map_err(|error| error.in_index(index).in_key("steps"))?;
     }
-    batch.note(MISSING, missing_subagents(trajectory, &steps));
+    batch.note(MISSING, missing_subagents(trajectory, steps));
     let id = ["/trajectory_id", "/session_id"]
         .iter()
         .find_map(|key| walk::text(trajectory, key));
@@ -117,8 +117,8 @@ fn deliver(
         batch.push(trace);
     }
     let subagents = walk::present(trajectory, "/subagent_trajectories");
-    for (index, subagent) in subagents.iter().flat_map(RawJson::elements).enumerate() {
-        deliver(&subagent, id.as_ref(), context, batch)
+    for (index, subagent) in subagents.into_iter().flat_map(JsonView::elements).enumerate() {
+        deliver(subagent, id.as_ref(), context, batch)
             .map_err(|error| error.in_index(index).in_key("subagent_trajectories"))?;
     }
     Ok(())
@@ -133,30 +133,33 @@ const STEP: [&str; 5] = [
     "observation",
 ];
 
-fn read_step(step: &RawJson<'_>, said: &mut Said, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
+fn read_step<'v>(step: JsonView<'v>, said: &mut Said<'v>, batch: &mut Batch<'v>) -> Result<(), DecodeError> {
     walk::expect(step, Kind::Object)?;
     let source = walk::member(step, "source", Kind::String)?;
     let source = source.as_text().unwrap_or_default();
     let role = match source.body() {
         "agent" => Role::Assistant,
-        _ => Role::named(source.into_owned()),
+        _ => Role::named(source),
     };
     let mut message = walk::spoken(role, step.get("message")).map_err(|error| error.in_key("message"))?;
     if let Some(thought) = walk::present(step, "/reasoning_content") {
         message.set_reasoning(match thought.as_text() {
-            Some(text) => Reasoning::Text(text.into_owned()),
-            None => Reasoning::Opaque(thought.borrowed().into_owned()),
+            Some(text) => Reasoning::Text(text),
+            None => Reasoning::Opaque(thought.raw()),
         });
     }
     let calls = walk::present(step, "/tool_calls");
-    for (index, call) in calls.iter().flat_map(RawJson::elements).enumerate() {
-        let call = read_call(&call).map_err(|error| error.in_index(index).in_key("tool_calls"))?;
+    for (index, call) in calls.into_iter().flat_map(JsonView::elements).enumerate() {
+        let call = read_call(call).map_err(|error| error.in_index(index).in_key("tool_calls"))?;
         message.push_tool_call(call);
     }
     let no_model = step
         .get("llm_call_count")
         .is_some_and(|count| count.as_str() == "0");
-    let copied = step.get("is_copied_context").and_then(|copied| copied.as_bool()) == Some(true);
+    let copied = step
+        .get("is_copied_context")
+        .and_then(tracemill_model::JsonView::as_bool)
+        == Some(true);
     if *message.role() == Role::Assistant && (copied || no_model) {
         message.set_train(false);
     }
@@ -172,26 +175,26 @@ fn read_step(step: &RawJson<'_>, said: &mut Said, batch: &mut Batch<'_>) -> Resu
     let results = step
         .pointer("/observation/results")
         .filter(|results| !results.is_null());
-    for (index, result) in results.iter().flat_map(RawJson::elements).enumerate() {
-        let result = read_result(&result, only_call.as_ref(), batch);
+    for (index, result) in results.into_iter().flat_map(JsonView::elements).enumerate() {
+        let result = read_result(result, only_call.as_ref(), batch);
         said.push(result.map_err(|error| error.in_index(index).in_key("results").in_key("observation"))?)?;
     }
     Ok(())
 }
 
 /// What an observation holds beside its results.
-fn observation_rest(step: &RawJson<'_>) -> Option<RawJson<'static>> {
+fn observation_rest(step: JsonView<'_>) -> Option<RawJson<'_>> {
     let observation = walk::present(step, "/observation")?;
     let plain = observation.members().all(|(key, _)| key.body() == "results");
-    (!plain).then(|| observation.into_owned())
+    (!plain).then(|| observation.raw())
 }
 
-fn read_call(call: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
+fn read_call(call: JsonView<'_>) -> Result<ToolCall<'_>, DecodeError> {
     walk::expect(call, Kind::Object)?;
     let name = walk::member(call, "function_name", Kind::String)?;
-    let name = name.as_text().unwrap_or_default().into_owned();
+    let name = name.as_text().unwrap_or_default();
     let arguments = match call.get("arguments") {
-        Some(arguments) => Arguments::read(&mut arguments.cursor())?.into_owned(),
+        Some(arguments) => Arguments::read(&mut arguments.cursor())?,
         None => Arguments::Missing,
     };
     let mut read = ToolCall::new(name, arguments).with_id(walk::text(call, "/tool_call_id"));
@@ -200,19 +203,19 @@ fn read_call(call: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
             "tool_call_id" | "function_name" | "arguments" => {}
             "id" | "type" | "name" | "function" | "custom" => {
                 let key = Text::new(format!("source.{}", key.decode()));
-                read.extra_mut().insert(key, value.into_owned());
+                read.extra_mut().insert(key, value.raw());
             }
-            _ => read.extra_mut().insert(key.into_owned(), value.into_owned()),
+            _ => read.extra_mut().insert(key, value.raw()),
         }
     }
     Ok(read)
 }
 
-fn read_result(
-    result: &RawJson<'_>,
-    only_call: Option<&Text<'static>>,
-    batch: &mut Batch<'_>,
-) -> Result<Message<'static>, DecodeError> {
+fn read_result<'v>(
+    result: JsonView<'v>,
+    only_call: Option<&Text<'v>>,
+    batch: &mut Batch<'v>,
+) -> Result<Message<'v>, DecodeError> {
     walk::expect(result, Kind::Object)?;
     let call = walk::text(result, "/source_call_id").or_else(|| only_call.cloned());
     let role = if call.is_some() { Role::Tool } else { Role::User };
@@ -227,21 +230,21 @@ fn read_result(
 }
 
 /// How many references lead nowhere. From version 1.7 on they name a trajectory, before that a session.
-fn missing_subagents(trajectory: &RawJson<'_>, steps: &RawJson<'_>) -> u64 {
+fn missing_subagents<'v>(trajectory: JsonView<'v>, steps: JsonView<'v>) -> u64 {
     let subagents = trajectory.get("subagent_trajectories");
     let named = |key: &str, id: &Text<'_>| {
-        let mut all = subagents.iter().flat_map(RawJson::elements);
-        all.any(|subagent| walk::text(&subagent, key).is_some_and(|known| known == *id))
+        let mut all = subagents.into_iter().flat_map(JsonView::elements);
+        all.any(|subagent| walk::text(subagent, key).is_some_and(|known| known == *id))
     };
     let mut missing = 0;
     for step in steps.elements() {
         let results = step.pointer("/observation/results");
-        for result in results.iter().flat_map(RawJson::elements) {
+        for result in results.into_iter().flat_map(JsonView::elements) {
             let references = result.get("subagent_trajectory_ref");
-            for reference in references.iter().flat_map(RawJson::elements) {
-                let has = |key: &str| walk::text(&reference, key).is_some_and(|id| named(key, &id));
+            for reference in references.into_iter().flat_map(JsonView::elements) {
+                let has = |key: &str| walk::text(reference, key).is_some_and(|id| named(key, &id));
                 let found = has("/trajectory_id") || has("/session_id");
-                missing += u64::from(!found && walk::present(&reference, "/trajectory_path").is_none());
+                missing += u64::from(!found && walk::present(reference, "/trajectory_path").is_none());
             }
         }
     }

@@ -5,8 +5,9 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, Fields, Framing, Function, Limits, Media, MediaKind, MediaSource,
-    Message, Part, RawJson, Reasoning, Role, Score, ScoreValue, Text, TextPart, Tool, ToolCall, Trace,
+    Arguments, Content, DecodeError, Fields, Framing, Function, JsonView, Limits, Media, MediaKind,
+    MediaSource, Message, Part, RawJson, Reasoning, Role, Score, ScoreValue, Text, TextPart, Tool, ToolCall,
+    Trace,
 };
 
 use crate::detect::Evidence;
@@ -58,25 +59,25 @@ impl Source for Converse {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let row = walk::object(context, record)?;
+        let row = walk::record(context, record, batch)?;
         let mut trace = Trace::new();
         let mut said = Said::new(context.limits());
-        if let Some(system) = walk::present(&row, "/system") {
-            said.push(instructions(&system).map_err(|error| error.in_key("system"))?)?;
+        if let Some(system) = walk::present(row, "/system") {
+            said.push(instructions(system).map_err(|error| error.in_key("system"))?)?;
         }
-        let list = walk::member(&row, "messages", Kind::Array)?;
-        let candidates = read_turns(&list, &mut said).map_err(|error| error.in_key("messages"))?;
+        let list = walk::member(row, "messages", Kind::Array)?;
+        let candidates = read_turns(list, &mut said).map_err(|error| error.in_key("messages"))?;
         *trace.messages_mut() = said.messages;
         let mut taken = vec!["system", "messages", "toolConfig"];
-        taken.extend(is_known(&row).then_some(VERSION));
-        if let Some(config) = walk::present(&row, "/toolConfig") {
-            read_tools(&config, &mut trace).map_err(|error| error.in_key("toolConfig"))?;
+        taken.extend(is_known(row).then_some(VERSION));
+        if let Some(config) = walk::present(row, "/toolConfig") {
+            read_tools(config, &mut trace).map_err(|error| error.in_key("toolConfig"))?;
         }
-        walk::identify(&row, &mut trace, &mut taken);
-        walk::keep_rest(&mut trace, &row, INFO.name, &taken);
+        walk::identify(row, &mut trace, &mut taken);
+        walk::keep_rest(&mut trace, row, INFO.name, &taken);
         match candidates {
             None => batch.push(trace),
-            Some(candidates) => compare(&trace, &row, &candidates, batch)?,
+            Some(candidates) => compare(&trace, row, candidates, batch)?,
         }
         Ok(())
     }
@@ -106,14 +107,14 @@ pub(crate) fn evidence(head: &Head) -> Option<Evidence> {
 }
 
 /// Whether the version says no more than the shape does.
-fn is_known(row: &RawJson<'_>) -> bool {
+fn is_known(row: JsonView<'_>) -> bool {
     walk::says(row, "/schemaVersion", "bedrock-conversation-2024")
 }
 
-fn instructions(system: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn instructions(system: JsonView<'_>) -> Result<Message<'_>, DecodeError> {
     let mut read = Blocks::default();
     match system.as_text() {
-        Some(words) => read.parts.push(Part::Text(TextPart::new(words.into_owned()))),
+        Some(words) => read.parts.push(Part::Text(TextPart::new(words))),
         None => read.list(system)?,
     }
     let mut message = Message::new(Role::System);
@@ -122,20 +123,20 @@ fn instructions(system: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
 }
 
 /// Reads the messages up to one that has candidates; gives those.
-fn read_turns<'v>(list: &'v RawJson<'_>, said: &mut Said) -> Result<Option<RawJson<'v>>, DecodeError> {
+fn read_turns<'v>(list: JsonView<'v>, said: &mut Said<'v>) -> Result<Option<JsonView<'v>>, DecodeError> {
     let mut candidates = None;
     for (index, turn) in list.elements().enumerate() {
         if candidates.is_some() {
             return Err(walk::wrong("a message follows the candidates, which are the end").in_index(index));
         }
-        walk::expect(&turn, Kind::Object).map_err(|error| error.in_index(index))?;
+        walk::expect(turn, Kind::Object).map_err(|error| error.in_index(index))?;
         if turn
             .get(CANDIDATES)
             .is_some_and(|list| list.kind() == Kind::Array)
         {
             candidates = Some(turn);
         } else {
-            read_turn(&turn, said).map_err(|error| error.in_index(index))?;
+            read_turn(turn, said).map_err(|error| error.in_index(index))?;
         }
     }
     Ok(candidates)
@@ -144,9 +145,9 @@ fn read_turns<'v>(list: &'v RawJson<'_>, said: &mut Said) -> Result<Option<RawJs
 const CANDIDATES: &str = "candidates";
 
 /// Reads one message: results become messages of their own, before what else it says.
-fn read_turn(turn: &RawJson<'_>, said: &mut Said) -> Result<(), DecodeError> {
+fn read_turn<'v>(turn: JsonView<'v>, said: &mut Said<'v>) -> Result<(), DecodeError> {
     let role = walk::member(turn, "role", Kind::String)?;
-    let role = Role::named(role.as_text().unwrap_or_default().into_owned());
+    let role = Role::named(role.as_text().unwrap_or_default());
     let mut read = Blocks::default();
     let mut message = Message::new(role);
     match turn.get("content") {
@@ -158,12 +159,12 @@ fn read_turn(turn: &RawJson<'_>, said: &mut Said) -> Result<(), DecodeError> {
                     let step = Message::new(message.role().clone());
                     std::mem::take(&mut read).deliver(step, said)?;
                 }
-                read.block(&block).map_err(at)?;
+                read.block(block).map_err(at)?;
             }
         }
         Some(content) => {
             let content = Content::read(&mut content.cursor()).map_err(|error| error.in_key("content"))?;
-            message.set_content(content.into_owned());
+            message.set_content(content);
         }
         None => {}
     }
@@ -173,23 +174,23 @@ fn read_turn(turn: &RawJson<'_>, said: &mut Said) -> Result<(), DecodeError> {
 
 /// The blocks of one message, sorted.
 #[derive(Default)]
-struct Blocks {
-    parts: Vec<Part<'static>>,
-    thoughts: Vec<RawJson<'static>>,
-    calls: Vec<ToolCall<'static>>,
-    results: Vec<Message<'static>>,
+struct Blocks<'a> {
+    parts: Vec<Part<'a>>,
+    thoughts: Vec<RawJson<'a>>,
+    calls: Vec<ToolCall<'a>>,
+    results: Vec<Message<'a>>,
 }
 
-impl Blocks {
-    fn list(&mut self, list: &RawJson<'_>) -> Result<(), DecodeError> {
+impl<'a> Blocks<'a> {
+    fn list(&mut self, list: JsonView<'a>) -> Result<(), DecodeError> {
         walk::expect(list, Kind::Array)?;
         for (index, block) in list.elements().enumerate() {
-            self.block(&block).map_err(|error| error.in_index(index))?;
+            self.block(block).map_err(|error| error.in_index(index))?;
         }
         Ok(())
     }
 
-    fn block(&mut self, block: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn block(&mut self, block: JsonView<'a>) -> Result<(), DecodeError> {
         walk::expect(block, Kind::Object)?;
         let mut members = block.members();
         let kind = match (members.next(), members.next()) {
@@ -200,12 +201,12 @@ impl Blocks {
         match kind.as_ref().map(|(kind, value)| (kind.body(), value)) {
             Some(("toolUse", call)) => self
                 .calls
-                .push(read_call(call).map_err(|error| error.in_key("toolUse"))?),
+                .push(read_call(*call).map_err(|error| error.in_key("toolUse"))?),
             Some(("toolResult", result)) => {
                 self.results
-                    .push(read_result(result).map_err(|error| error.in_key("toolResult"))?);
+                    .push(read_result(*result).map_err(|error| error.in_key("toolResult"))?);
             }
-            Some(("reasoningContent", thought)) => self.thoughts.push(thought.borrowed().into_owned()),
+            Some(("reasoningContent", thought)) => self.thoughts.push(thought.raw()),
             _ => self.parts.push(part(block)),
         }
         Ok(())
@@ -215,7 +216,7 @@ impl Blocks {
         !self.parts.is_empty() || !self.calls.is_empty()
     }
 
-    fn deliver(self, mut message: Message<'static>, said: &mut Said) -> Result<(), DecodeError> {
+    fn deliver(self, mut message: Message<'a>, said: &mut Said<'a>) -> Result<(), DecodeError> {
         let is_silent = self.parts.is_empty()
             && self.calls.is_empty()
             && self.thoughts.is_empty()
@@ -240,7 +241,7 @@ impl Blocks {
 }
 
 /// Text alone is text.
-fn joined(mut parts: Vec<Part<'static>>) -> Content<'static> {
+fn joined(mut parts: Vec<Part<'_>>) -> Content<'_> {
     match parts.as_slice() {
         [Part::Text(only)] if only.extra().is_empty() => Content::Text(only.text().clone()),
         _ => Content::Parts(std::mem::take(&mut parts)),
@@ -248,22 +249,22 @@ fn joined(mut parts: Vec<Part<'static>>) -> Content<'static> {
 }
 
 /// What a block says: text, a medium, or something that stays as it came.
-fn part(block: &RawJson<'_>) -> Part<'static> {
+fn part(block: JsonView<'_>) -> Part<'_> {
     if let Some(words) = walk::text(block, "/text") {
         let mut made = TextPart::new(words);
         for (key, value) in block.members().filter(|(key, _)| key.body() != "text") {
-            made.extra_mut().insert(key.into_owned(), value.into_owned());
+            made.extra_mut().insert(key, value.raw());
         }
         return Part::Text(made);
     }
     match media(block) {
         Some(media) => Part::Media(media),
-        None => Part::Other(block.borrowed().into_owned()),
+        None => Part::Other(block.raw()),
     }
 }
 
 /// A medium, if its source and its type are all that is known of it.
-fn media(block: &RawJson<'_>) -> Option<Media<'static>> {
+fn media(block: JsonView<'_>) -> Option<Media<'_>> {
     let (key, kind) = [
         ("image", MediaKind::Image),
         ("document", MediaKind::File),
@@ -272,7 +273,7 @@ fn media(block: &RawJson<'_>) -> Option<Media<'static>> {
     .into_iter()
     .find(|(key, _)| block.get(key).is_some())?;
     let inner = block.get(key)?;
-    let format = walk::text(&inner, "/format")?;
+    let format = walk::text(inner, "/format")?;
     let media_type = match (kind, format.body()) {
         (MediaKind::File, "pdf") => "application/pdf".to_owned(),
         (MediaKind::File, _) => return None,
@@ -280,8 +281,8 @@ fn media(block: &RawJson<'_>) -> Option<Media<'static>> {
     };
     let source = inner.get("source")?;
     let (made, known) = match (
-        walk::text(&source, "/s3Location/uri"),
-        walk::text(&source, "/bytes"),
+        walk::text(source, "/s3Location/uri"),
+        walk::text(source, "/bytes"),
     ) {
         (Some(uri), None) => (
             MediaSource::Url(uri),
@@ -290,12 +291,12 @@ fn media(block: &RawJson<'_>) -> Option<Media<'static>> {
         (None, Some(bytes)) => (MediaSource::Data(bytes), true),
         _ => return None,
     };
-    let plain = |(name, _): (Text<'_>, RawJson<'_>)| matches!(name.body(), "format" | "source" | "name");
+    let plain = |(name, _): (Text<'_>, JsonView<'_>)| matches!(name.body(), "format" | "source" | "name");
     if !known || source.members().count() != 1 || block.members().count() != 1 || !inner.members().all(plain)
     {
         return None;
     }
-    let name = walk::text(&inner, "/name");
+    let name = walk::text(inner, "/name");
     Some(
         Media::new(kind, made)
             .with_media_type(Some(Text::new(media_type)))
@@ -303,28 +304,28 @@ fn media(block: &RawJson<'_>) -> Option<Media<'static>> {
     )
 }
 
-fn read_call(call: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
+fn read_call(call: JsonView<'_>) -> Result<ToolCall<'_>, DecodeError> {
     let name = walk::member(call, "name", Kind::String)?;
-    let name = name.as_text().unwrap_or_default().into_owned();
+    let name = name.as_text().unwrap_or_default();
     let arguments = match call.get("input") {
-        Some(input) if !input.is_null() => Arguments::Value(input.into_owned()),
+        Some(input) if !input.is_null() => Arguments::Value(input.raw()),
         _ => Arguments::Missing,
     };
     let mut made = ToolCall::new(name, arguments).with_id(walk::text(call, "/toolUseId"));
     for (key, value) in call.members() {
         if !["name", "input", "toolUseId"].contains(&key.body()) {
-            made.extra_mut().insert(key.into_owned(), value.into_owned());
+            made.extra_mut().insert(key, value.raw());
         }
     }
     Ok(made)
 }
 
-fn read_result(result: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn read_result(result: JsonView<'_>) -> Result<Message<'_>, DecodeError> {
     let mut message = Message::new(Role::Tool);
     message.set_tool_call_id(walk::text(result, "/toolUseId"));
     if let Some(content) = walk::present(result, "/content") {
-        walk::expect(&content, Kind::Array).map_err(|error| error.in_key("content"))?;
-        message.set_content(given(&content));
+        walk::expect(content, Kind::Array).map_err(|error| error.in_key("content"))?;
+        message.set_content(given(content));
     }
     let status = walk::text(result, "/status");
     let is_error = match status.as_ref().map(Text::body) {
@@ -340,105 +341,113 @@ fn read_result(result: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
 }
 
 /// What a tool gave back: an object alone is itself.
-fn given(content: &RawJson<'_>) -> Content<'static> {
+fn given(content: JsonView<'_>) -> Content<'_> {
     let mut blocks = content.elements();
     if let (Some(only), None) = (blocks.next(), blocks.next())
         && only.members().count() == 1
         && let Some(object) = only.get("json").filter(|json| json.kind() == Kind::Object)
     {
-        return Content::Other(object.into_owned());
+        return Content::Other(object.raw());
     }
-    joined(content.elements().map(|block| part(&block)).collect())
+    joined(content.elements().map(|block| part(block)).collect())
 }
 
 /// Reasoning is the words; what is more than words is kept beside them, or is the reasoning where there are none.
-fn think(message: &mut Message<'static>, thoughts: &[RawJson<'static>]) {
+fn think<'v>(message: &mut Message<'v>, thoughts: &[RawJson<'v>]) {
     if thoughts.is_empty() {
         return;
     }
     let words: Vec<_> = thoughts
         .iter()
-        .filter_map(|thought| walk::text(thought, "/reasoningText/text"))
+        .filter_map(|thought| walk::text(thought.view(), "/reasoningText/text"))
         .map(|words| words.decode().into_owned())
         .collect();
     if words.is_empty() {
-        message.set_reasoning(Reasoning::Opaque(RawJson::list(thoughts)));
+        message.set_reasoning(Reasoning::Opaque(RawJson::list(
+            thoughts.iter().map(RawJson::view),
+        )));
         return;
     }
     message.set_reasoning(Reasoning::Text(Text::new(words.join("\n\n"))));
-    let bare = |thought: &RawJson<'_>| {
+    let bare = |thought: JsonView<'_>| {
         let text = thought.get("reasoningText");
         thought.members().count() == 1 && text.is_some_and(|text| text.members().count() == 1)
     };
-    if thoughts.len() > 1 || !bare(&thoughts[0]) {
-        message
-            .extra_mut()
-            .insert(Text::new("reasoningContent"), RawJson::list(thoughts));
+    if thoughts.len() > 1 || !bare(thoughts[0].view()) {
+        message.extra_mut().insert(
+            Text::new("reasoningContent"),
+            RawJson::list(thoughts.iter().map(RawJson::view)),
+        );
     }
 }
 
 /// Reads the definitions; what is none, such as a point up to which a prompt is cached, is kept with the rest of the
 /// configuration.
-fn read_tools(config: &RawJson<'_>, trace: &mut Trace<'static>) -> Result<(), DecodeError> {
+fn read_tools<'v>(config: JsonView<'v>, trace: &mut Trace<'v>) -> Result<(), DecodeError> {
     let mut rest = Fields::new();
     if let Some(list) = walk::present(config, "/tools") {
-        walk::expect(&list, Kind::Array).map_err(|error| error.in_key("tools"))?;
+        walk::expect(list, Kind::Array).map_err(|error| error.in_key("tools"))?;
         let (mut tools, mut others) = (Vec::new(), Vec::new());
         for tool in list.elements() {
-            match definition(&tool) {
+            match definition(tool) {
                 Some(function) => tools.push(Tool::Function(function)),
                 None => others.push(tool),
             }
         }
         trace.set_tools(Some(tools));
         if !others.is_empty() {
-            rest.insert(Text::new("tools"), RawJson::list(&others));
+            rest.insert(Text::new("tools"), RawJson::list(others));
         }
     }
     for (key, value) in config.members().filter(|(key, _)| key.body() != "tools") {
-        rest.insert(key.into_owned(), value.into_owned());
+        rest.insert(key, value.raw());
     }
     keep(trace, "toolConfig", &rest, deepest())
 }
 
-fn definition(tool: &RawJson<'_>) -> Option<Function<'static>> {
+fn definition(tool: JsonView<'_>) -> Option<Function<'_>> {
     let spec = tool.get("toolSpec").filter(|_| tool.members().count() == 1)?;
-    let description = walk::text(&spec, "/description");
+    let description = walk::text(spec, "/description");
     let schema = spec.pointer("/inputSchema/json");
     let mut taken = vec!["name"];
     taken.extend(description.as_ref().map(|_| "description"));
     taken.extend(schema.as_ref().map(|_| "inputSchema"));
-    let mut function = Function::new(walk::text(&spec, "/name")?)
+    let mut function = Function::new(walk::text(spec, "/name")?)
         .with_description(description)
-        .with_parameters(schema.map(RawJson::into_owned));
+        .with_parameters(schema.map(JsonView::raw));
     for (key, value) in spec.members().filter(|(key, _)| !taken.contains(&key.body())) {
-        function.extra_mut().insert(key.into_owned(), value.into_owned());
+        function.extra_mut().insert(key, value.raw());
     }
     Some(function)
 }
 
 /// Hands over a trace for each of the candidates.
-fn compare(
-    base: &Trace<'static>,
-    row: &RawJson<'_>,
-    turn: &RawJson<'_>,
-    batch: &mut Batch<'_>,
+fn compare<'v>(
+    base: &Trace<'v>,
+    row: JsonView<'v>,
+    turn: JsonView<'v>,
+    batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
     let group = hash_group(row.as_str().as_bytes());
     let role = walk::text(turn, "/role").map_or(Role::Assistant, Role::named);
     let candidates = turn.get(CANDIDATES);
-    if candidates.iter().flat_map(RawJson::elements).next().is_none() {
+    if candidates
+        .into_iter()
+        .flat_map(JsonView::elements)
+        .next()
+        .is_none()
+    {
         return Err(walk::wrong("there is no candidate")
             .in_key(CANDIDATES)
             .in_key("messages"));
     }
-    for (trial, candidate) in candidates.iter().flat_map(RawJson::elements).enumerate() {
+    for (trial, candidate) in candidates.into_iter().flat_map(JsonView::elements).enumerate() {
         let at = |error: DecodeError| error.in_index(trial).in_key(CANDIDATES).in_key("messages");
-        let content = walk::member(&candidate, "content", Kind::Array).map_err(at)?;
+        let content = walk::member(candidate, "content", Kind::Array).map_err(at)?;
         let mut read = Blocks::default();
-        read.list(&content).map_err(|error| at(error.in_key("content")))?;
+        read.list(content).map_err(|error| at(error.in_key("content")))?;
         let mut message = Message::new(role.clone());
-        let label = walk::text(&candidate, "/preferenceLabel");
+        let label = walk::text(candidate, "/preferenceLabel");
         let preferred = match label.as_ref().map(Text::body) {
             Some("preferred") => Some(1),
             Some("non-preferred") => Some(0),
@@ -446,7 +455,7 @@ fn compare(
         };
         let mut taken = vec!["content"];
         taken.extend(preferred.map(|_| "preferenceLabel"));
-        walk::keep_in_message(&mut message, &candidate, &taken);
+        walk::keep_in_message(&mut message, candidate, &taken);
         walk::keep_in_message(&mut message, turn, &["role", CANDIDATES]);
         let mut said = Said::new(Limits::default().with_messages(usize::MAX));
         read.deliver(message, &mut said)?;

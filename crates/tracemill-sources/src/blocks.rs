@@ -4,8 +4,8 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, Fields, Media, MediaKind, MediaSource, Message, Part,
-    RawJson, Reasoning, Role, Text, ToolCall,
+    Arguments, Content, DecodeError, DecodeErrorKind, Fields, JsonView, Media, MediaKind, MediaSource,
+    Message, Part, RawJson, Reasoning, Role, Text, ToolCall,
 };
 
 /// The content of one message, sorted.
@@ -119,14 +119,14 @@ fn part<'a>(cursor: &mut Cursor<'a>) -> Result<Part<'a>, DecodeError> {
         _ => return Part::read(cursor),
     };
     let block = cursor.raw()?;
-    match media(kind, &block) {
+    match media(kind, block.view()) {
         Some(media) => Ok(Part::Media(media)),
         None => Ok(Part::read(&mut block.cursor())?.into_owned()),
     }
 }
 
 /// A block whose bytes stand under `source`; none if there is more to say of them than a medium can.
-fn media(kind: MediaKind, block: &RawJson<'_>) -> Option<Media<'static>> {
+fn media(kind: MediaKind, block: JsonView<'_>) -> Option<Media<'static>> {
     const PDF: &str = "application/pdf";
     let source = block.get("source")?;
     let text = |key| source.get(key)?.as_text().map(Text::into_owned);
@@ -222,14 +222,17 @@ pub(crate) fn think(message: &mut Message<'_>, thoughts: &[RawJson<'_>]) {
         .collect();
     let bare = thoughts.len() == 1 && thoughts[0].members().count() == 2;
     if words.is_empty() {
-        message.set_reasoning(Reasoning::Opaque(RawJson::list(thoughts)));
+        message.set_reasoning(Reasoning::Opaque(RawJson::list(
+            thoughts.iter().map(RawJson::view),
+        )));
         return;
     }
     message.set_reasoning(Reasoning::Text(Text::new(words.join("\n\n"))));
     if !bare {
-        message
-            .extra_mut()
-            .insert(Text::new("thinking_blocks"), RawJson::list(thoughts));
+        message.extra_mut().insert(
+            Text::new("thinking_blocks"),
+            RawJson::list(thoughts.iter().map(RawJson::view)),
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Framing, Group, GroupKind, Key, Limits, Message, RawJson, Score,
+    DecodeError, DecodeErrorKind, Framing, Group, GroupKind, JsonView, Key, Limits, Message, RawJson, Score,
     ScoreValue, Text, Trace,
 };
 
@@ -211,9 +211,11 @@ impl Candidates {
         limits: Limits,
     ) -> Result<(), DecodeError> {
         if trace.id().is_none() && example.is_some() {
-            trace.set_id(path_key([&example, &turn, &index].into_iter().flatten()));
+            trace.set_id(path_key(
+                [&example, &turn, &index].into_iter().flatten().map(RawJson::view),
+            ));
         }
-        match index.as_ref().and_then(ordinal) {
+        match index.as_ref().map(RawJson::view).and_then(ordinal) {
             Some(trial) if trace.trial().is_none() => drop(trace.set_trial(trial)),
             _ => self.keep(trace, Field::Index, index),
         }
@@ -244,7 +246,7 @@ fn group<'a>(
     limits: Limits,
 ) -> Result<Group<'a>, DecodeError> {
     let (key, kind) = match turn {
-        Some(turn) => (turn_key(&example, &turn, limits)?, GroupKind::Turn),
+        Some(turn) => (turn_key(example.view(), turn.view(), limits)?, GroupKind::Turn),
         None => (example.clone(), GroupKind::Prompt),
     };
     let mut group = Group::new(Key::new(key), kind);
@@ -254,13 +256,13 @@ fn group<'a>(
 
 /// The key of a turn: the list of example and turn.
 fn turn_key(
-    example: &RawJson<'_>,
-    turn: &RawJson<'_>,
+    example: JsonView<'_>,
+    turn: JsonView<'_>,
     limits: Limits,
 ) -> Result<RawJson<'static>, DecodeError> {
-    let is_flat = |value: &RawJson<'_>| !matches!(value.kind(), Kind::Array | Kind::Object);
+    let is_flat = |value: JsonView<'_>| !matches!(value.kind(), Kind::Array | Kind::Object);
     if is_flat(example) && is_flat(turn) {
-        return Ok(RawJson::list(&[example.borrowed(), turn.borrowed()]));
+        return Ok(RawJson::list([example, turn]));
     }
     // A list around them may be too deep.
     raw(limits, |w| {

@@ -1,7 +1,7 @@
 //! `codex`: rollouts of the Codex CLI, one line an item or event.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, Framing, Limits, Message, Outcome, RawJson, Role, Text, Trace};
+use tracemill_model::{DecodeError, Framing, JsonView, Limits, Message, Outcome, RawJson, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -88,12 +88,12 @@ impl Source for Codex {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let line = walk::object(context, record)?;
-        let kind = walk::text(&line, "/type").ok_or_else(|| walk::missing("type"))?;
+        let kind = walk::text(line.view(), "/type").ok_or_else(|| walk::missing("type"))?;
         let is_line = LINES.contains(&kind.body());
         if is_line {
-            walk::member(&line, "payload", Kind::Object)?;
+            walk::member(line.view(), "payload", Kind::Object)?;
         }
-        let event = walk::text(&line, "/payload/type");
+        let event = walk::text(line.view(), "/payload/type");
         let is_event = kind == *"event_msg" && event.is_some_and(|event| EVENTS.contains(&event.body()));
         if is_line || is_event {
             pieces.push_to_input(record);
@@ -112,7 +112,7 @@ impl Source for Codex {
         let mut session = Session::new(context.limits());
         for (index, piece) in pieces.iter().enumerate() {
             session
-                .read(index, piece)
+                .read(index, piece, batch)
                 .map_err(|error| PieceError::new(index, error))?;
         }
         session.deliver(batch)
@@ -120,24 +120,24 @@ impl Source for Codex {
 }
 
 /// A session as it is read.
-struct Session {
+struct Session<'a> {
     limits: Limits,
-    items: Items,
+    items: Items<'a>,
     /// The piece with which the conversation begins that `items` read.
     start: usize,
     /// Conversations that were compacted.
-    before: Vec<(usize, Vec<Message<'static>>)>,
-    metas: Vec<RawJson<'static>>,
+    before: Vec<(usize, Vec<Message<'a>>)>,
+    metas: Vec<RawJson<'a>>,
     /// The first settings, and the last.
-    contexts: Option<(RawJson<'static>, RawJson<'static>)>,
+    contexts: Option<(RawJson<'a>, RawJson<'a>)>,
     /// Settings that the next message has to name.
-    changed: Option<RawJson<'static>>,
-    tokens: Option<RawJson<'static>>,
+    changed: Option<RawJson<'a>>,
+    tokens: Option<RawJson<'a>>,
     outcome: Option<Outcome>,
     snapshots: u64,
 }
 
-impl Session {
+impl<'a> Session<'a> {
     fn new(limits: Limits) -> Self {
         Session {
             limits,
@@ -153,26 +153,26 @@ impl Session {
         }
     }
 
-    fn read(&mut self, index: usize, piece: &str) -> Result<(), DecodeError> {
-        let line = Cursor::with_limits(piece, deepest()).raw()?;
+    fn read(&mut self, index: usize, piece: &'a str, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
+        let line = batch.keep(Cursor::with_limits(piece, deepest()).raw()?);
         let payload = line.get("payload").ok_or_else(|| walk::missing("payload"))?;
         let inside = |error: DecodeError| error.in_key("payload");
-        let kind = walk::text(&line, "/type").unwrap_or_default();
+        let kind = walk::text(line, "/type").unwrap_or_default();
         match kind.body() {
-            "session_meta" => self.metas.push(payload.into_owned()),
-            "turn_context" => self.settings(payload.into_owned()),
-            "response_item" if walk::says(&payload, "/type", "ghost_snapshot") => self.snapshots += 1,
+            "session_meta" => self.metas.push(payload.raw()),
+            "turn_context" => self.settings(payload.raw()),
+            "response_item" if walk::says(payload, "/type", "ghost_snapshot") => self.snapshots += 1,
             "response_item" => {
-                self.items.read(&payload).map_err(inside)?;
-                self.describe(&line);
+                self.items.read(payload).map_err(inside)?;
+                self.describe(line);
             }
-            "compacted" => self.compact(index, &payload).map_err(inside)?,
-            _ => self.event(&payload),
+            "compacted" => self.compact(index, payload).map_err(inside)?,
+            _ => self.event(payload),
         }
         Ok(())
     }
 
-    fn settings(&mut self, settings: RawJson<'static>) {
+    fn settings(&mut self, settings: RawJson<'a>) {
         match &mut self.contexts {
             None => self.contexts = Some((settings.clone(), settings)),
             Some((_, last)) if *last == settings => {}
@@ -183,17 +183,17 @@ impl Session {
         }
     }
 
-    fn event(&mut self, event: &RawJson<'_>) {
+    fn event(&mut self, event: JsonView<'a>) {
         let kind = walk::text(event, "/type").unwrap_or_default();
         match kind.body() {
-            "token_count" => self.tokens = Some(event.borrowed().into_owned()),
+            "token_count" => self.tokens = Some(event.raw()),
             "task_complete" => self.outcome = Some(Outcome::Completed),
             _ => self.outcome = Some(Outcome::Truncated),
         }
     }
 
     /// Keeps what a line says beside its item at the message that the item went to.
-    fn describe(&mut self, line: &RawJson<'_>) {
+    fn describe(&mut self, line: JsonView<'a>) {
         let Some(message) = self.items.last_mut() else {
             return;
         };
@@ -204,7 +204,7 @@ impl Session {
             .get("timestamp")
             .filter(|_| message.extra().get("timestamp").is_none());
         for (key, value) in [
-            ("timestamp", time.map(RawJson::into_owned)),
+            ("timestamp", time.map(JsonView::raw)),
             ("turn_context", self.changed.take()),
         ] {
             if let Some(value) = value {
@@ -213,12 +213,12 @@ impl Session {
         }
     }
 
-    fn compact(&mut self, index: usize, payload: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn compact(&mut self, index: usize, payload: JsonView<'a>) -> Result<(), DecodeError> {
         let items = std::mem::replace(&mut self.items, Items::new(self.limits));
         self.before.push((self.start, items.finish()?));
         self.start = index;
         if let Some(history) = walk::present(payload, "/replacement_history") {
-            let read = self.items.list(&history, Role::User);
+            let read = self.items.list(history, Role::User);
             return read.map_err(|error| error.in_key("replacement_history"));
         }
         let mut message =
@@ -227,13 +227,13 @@ impl Session {
         self.items.push(message)
     }
 
-    fn deliver(self, batch: &mut Batch<'_>) -> Result<(), PieceError> {
+    fn deliver(self, batch: &mut Batch<'a>) -> Result<(), PieceError> {
         batch.note(SNAPSHOTS, self.snapshots);
         batch.note(COMPACTIONS, self.before.len() as u64);
         let mut parts = self.before;
         parts.push((self.start, self.items.finish()?));
         let last = parts.len() - 1;
-        let id = self.metas.first().and_then(|meta| walk::text(meta, "/id"));
+        let id = self.metas.first().and_then(|meta| walk::text(meta.view(), "/id"));
         let mut is_empty = true;
         for (number, (piece, messages)) in parts.into_iter().enumerate() {
             if messages.is_empty() {
@@ -248,7 +248,7 @@ impl Session {
                 trace.set_id(walk::key(if number == last { &id } else { &part }));
             }
             if let Some((first, _)) = &self.contexts {
-                trace.set_model(walk::text(first, "/model"));
+                trace.set_model(walk::text(first.view(), "/model").map(Text::into_owned));
             }
             for meta in &self.metas {
                 insert(&mut trace, "session_meta", meta.clone());
@@ -285,12 +285,13 @@ fn has_failed(result: &Message<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::texts::Texts;
 
     #[test]
     fn a_session_has_no_more_messages_than_allowed() {
         let line = r#"{"type":"response_item","payload":{"type":"message","role":"user","content":"hi"}}"#;
         let context = Context::new(Limits::default().with_messages(2));
-        let assemble = |count| Codex.assemble(&context, &vec![line; count], &mut Batch::new());
+        let assemble = |count| Codex.assemble(&context, &vec![line; count], &mut Batch::new(&Texts::new()));
         assert!(assemble(2).is_ok());
         let error = assemble(3).unwrap_err();
         assert_eq!(error.piece(), 2);

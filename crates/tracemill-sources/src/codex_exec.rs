@@ -5,8 +5,8 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    Arguments, Content, DecodeError, Fields, Framing, Limits, Message, Outcome, Part, RawJson, Reasoning,
-    Role, Text, ToolCall, Trace,
+    Arguments, Content, DecodeError, Fields, Framing, JsonView, Limits, Message, Outcome, Part, RawJson,
+    Reasoning, Role, Text, ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
@@ -88,12 +88,12 @@ impl Source for CodexExec {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let event = walk::object(context, record)?;
-        let kind = walk::text(&event, "/type").ok_or_else(|| walk::missing("type"))?;
+        let kind = walk::text(event.view(), "/type").ok_or_else(|| walk::missing("type"))?;
         if kind.body().starts_with("item.") {
-            let item = walk::member(&event, "item", Kind::Object)?;
-            walk::member(&item, "type", Kind::String).map_err(|error| error.in_key("item"))?;
+            let item = walk::member(event.view(), "item", Kind::Object)?;
+            walk::member(item, "type", Kind::String).map_err(|error| error.in_key("item"))?;
         }
-        let item = walk::text(&event, "/item/type");
+        let item = walk::text(event.view(), "/item/type");
         let is_call = item.is_some_and(|item| CALLS.contains(&item.body()));
         match kind.body() {
             "item.started" if is_call => pieces.push_to_input(record),
@@ -114,12 +114,12 @@ impl Source for CodexExec {
         let mut run = Run::new(0, context.limits());
         for (index, piece) in pieces.iter().enumerate() {
             let failed = |error| PieceError::new(index, error);
-            let event = Cursor::with_limits(piece, deepest()).raw().map_err(failed)?;
-            if walk::says(&event, "/type", "thread.started") {
+            let event = batch.keep(Cursor::with_limits(piece, deepest()).raw().map_err(failed)?);
+            if walk::says(event, "/type", "thread.started") {
                 let next = Run::new(index, context.limits());
                 std::mem::replace(&mut run, next).deliver(batch).map_err(failed)?;
             }
-            run.read(&event).map_err(failed)?;
+            run.read(event).map_err(failed)?;
         }
         run.deliver(batch)?;
         if batch.traces().is_empty() {
@@ -130,21 +130,21 @@ impl Source for CodexExec {
 }
 
 /// One thread as it is read.
-struct Run {
+struct Run<'a> {
     /// The piece with which it begins.
     start: usize,
-    trace: Trace<'static>,
-    said: Said,
+    trace: Trace<'a>,
+    said: Said<'a>,
     /// What the assistant is saying.
-    turn: Option<Message<'static>>,
+    turn: Option<Message<'a>>,
     thoughts: Vec<String>,
     /// Calls that were begun.
-    open: Vec<Text<'static>>,
-    usage: Vec<RawJson<'static>>,
-    errors: Vec<RawJson<'static>>,
+    open: Vec<Text<'a>>,
+    usage: Vec<RawJson<'a>>,
+    errors: Vec<RawJson<'a>>,
 }
 
-impl Run {
+impl<'a> Run<'a> {
     fn new(start: usize, limits: Limits) -> Self {
         Run {
             start,
@@ -158,9 +158,9 @@ impl Run {
         }
     }
 
-    fn read(&mut self, event: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read(&mut self, event: JsonView<'a>) -> Result<(), DecodeError> {
         let kind = walk::text(event, "/type").unwrap_or_default();
-        let of = |key| event.get(key).map(RawJson::into_owned);
+        let of = |key| event.get(key).map(JsonView::raw);
         match kind.body() {
             "thread.started" => {
                 let id = walk::text(event, "/thread_id");
@@ -181,9 +181,9 @@ impl Run {
             begun => {
                 let item = walk::member(event, "item", Kind::Object)?;
                 let read = if begun == "item.started" {
-                    self.begin(&item)
+                    self.begin(item)
                 } else {
-                    self.end(&item)
+                    self.end(item)
                 };
                 read.map_err(|error| error.in_key("item"))?;
             }
@@ -192,7 +192,7 @@ impl Run {
     }
 
     /// A call that is made.
-    fn begin(&mut self, item: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn begin(&mut self, item: JsonView<'a>) -> Result<(), DecodeError> {
         let call = call(item)?;
         self.open.extend(call.id().cloned());
         self.turn().push_tool_call(call);
@@ -200,7 +200,7 @@ impl Run {
     }
 
     /// An item that is done.
-    fn end(&mut self, item: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn end(&mut self, item: JsonView<'a>) -> Result<(), DecodeError> {
         let kind = walk::text(item, "/type").unwrap_or_default();
         let words = walk::text(item, "/text");
         match (kind.body(), words) {
@@ -219,7 +219,7 @@ impl Run {
                 self.close()?;
                 self.thoughts.push(words.decode().into_owned());
             }
-            ("error", _) => self.errors.push(item.borrowed().into_owned()),
+            ("error", _) => self.errors.push(item.raw()),
             (kind, _) if CALLS.contains(&kind) => {
                 let id = walk::text(item, "/id");
                 let begun = id.and_then(|id| self.open.iter().position(|open| *open == id));
@@ -238,7 +238,7 @@ impl Run {
                     Content::Text(text) => vec![Part::Text(tracemill_model::TextPart::new(text.clone()))],
                     content => content.parts().to_vec(),
                 };
-                parts.push(Part::Other(item.borrowed().into_owned()));
+                parts.push(Part::Other(item.raw()));
                 turn.set_content(Content::Parts(parts));
             }
         }
@@ -249,7 +249,7 @@ impl Run {
         self.turn.as_ref().is_some_and(|turn| !turn.content().is_empty())
     }
 
-    fn turn(&mut self) -> &mut Message<'static> {
+    fn turn(&mut self) -> &mut Message<'a> {
         self.turn.get_or_insert_with(|| Message::new(Role::Assistant))
     }
 
@@ -265,7 +265,7 @@ impl Run {
         self.said.push(message)
     }
 
-    fn deliver(mut self, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
+    fn deliver(mut self, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
         if !self.thoughts.is_empty() {
             self.turn();
         }
@@ -279,7 +279,11 @@ impl Run {
         }
         for (key, values) in [("usage", &self.usage), ("errors", &self.errors)] {
             if !values.is_empty() {
-                insert(&mut self.trace, key, RawJson::list(values));
+                insert(
+                    &mut self.trace,
+                    key,
+                    RawJson::list(values.iter().map(RawJson::view)),
+                );
             }
         }
         *self.trace.messages_mut() = self.said.messages;
@@ -290,7 +294,7 @@ impl Run {
 }
 
 /// The call that an item is.
-fn call(item: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
+fn call(item: JsonView<'_>) -> Result<ToolCall<'_>, DecodeError> {
     let id = walk::text(item, "/id");
     if walk::says(item, "/type", "mcp_tool_call") {
         let name = walk::member(item, "tool", Kind::String)?;
@@ -313,7 +317,7 @@ fn call(item: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
 }
 
 /// What came of a call.
-fn result(item: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn result<'a>(item: JsonView<'a>) -> Result<Message<'a>, DecodeError> {
     const OF_CALL: [&str; 6] = ["id", "type", "command", "server", "tool", "arguments"];
     let mut message = Message::new(Role::Tool);
     message.set_tool_call_id(walk::text(item, "/id"));
@@ -335,10 +339,10 @@ fn result(item: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
         }
     }
     let failed = walk::text(item, "/status").is_some_and(|status| status != *"completed");
-    let code = item.get("exit_code").and_then(|code| code.as_f64());
+    let code = item.get("exit_code").and_then(tracemill_model::JsonView::as_f64);
     let is_error = failed || code.is_some_and(|code| code != 0.0) || walk::present(item, "/error").is_some();
     message.set_is_error(is_error.then_some(true));
-    let says_nothing = |(_, value): &(Text<'_>, RawJson<'_>)| value.is_null();
+    let says_nothing = |(_, value): &(Text<'_>, JsonView<'a>)| value.is_null();
     let empty: Vec<_> = item
         .members()
         .filter(says_nothing)
@@ -352,12 +356,14 @@ fn result(item: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::texts::Texts;
 
     #[test]
     fn a_run_has_no_more_messages_than_allowed() {
         let line = r#"{"type":"item.completed","item":{"id":"i","type":"agent_message","text":"hi"}}"#;
         let context = Context::new(Limits::default().with_messages(2));
-        let assemble = |count| CodexExec.assemble(&context, &vec![line; count], &mut Batch::new());
+        let assemble =
+            |count| CodexExec.assemble(&context, &vec![line; count], &mut Batch::new(&Texts::new()));
         assert!(assemble(2).is_ok());
         let error = assemble(3).unwrap_err();
         assert_eq!(error.error().kind(), tracemill_model::DecodeErrorKind::OverLimit);

@@ -3,8 +3,8 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Fields, Group, GroupKind, Key, Limits, Message, Outcome, RawJson, Text,
-    Tool, Trace, digest,
+    DecodeError, DecodeErrorKind, Fields, Group, GroupKind, JsonView, Key, Limits, Message, Outcome, RawJson,
+    Text, Tool, Trace, digest,
 };
 
 use crate::record::object;
@@ -14,10 +14,10 @@ use crate::source::Batch;
 /// What a dialect reads out of a request and a response.
 pub(crate) trait Dialect {
     /// What the model was asked.
-    fn prompt(request: &RawJson<'_>) -> Result<Prompt, DecodeError>;
+    fn prompt(request: JsonView<'_>) -> Result<Prompt<'_>, DecodeError>;
 
     /// What it answered; none if the response is an error or a refusal to answer.
-    fn answers(response: &RawJson<'_>) -> Result<Vec<Answer>, DecodeError>;
+    fn answers(response: JsonView<'_>) -> Result<Vec<Answer<'_>>, DecodeError>;
 
     /// The keys of the request that [`prompt`](Dialect::prompt) takes.
     const ASKED: &'static [&'static str];
@@ -29,19 +29,19 @@ pub(crate) trait Dialect {
 
 /// What the model was asked.
 #[derive(Debug, Default)]
-pub(crate) struct Prompt {
-    pub(crate) messages: Vec<Message<'static>>,
-    pub(crate) tools: Option<Vec<Tool<'static>>>,
+pub(crate) struct Prompt<'a> {
+    pub(crate) messages: Vec<Message<'a>>,
+    pub(crate) tools: Option<Vec<Tool<'a>>>,
     /// Tools that the provider runs, as they were recorded: they are no definitions.
-    pub(crate) hosted: Vec<RawJson<'static>>,
+    pub(crate) hosted: Vec<RawJson<'a>>,
     /// What the provider remembers and the record does not tell: the prompt is only the end of what the model saw.
-    pub(crate) before: Option<RawJson<'static>>,
+    pub(crate) before: Option<RawJson<'a>>,
 }
 
 /// One answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) messages: Vec<Message<'static>>,
+pub(crate) struct Answer<'a> {
+    pub(crate) messages: Vec<Message<'a>>,
     pub(crate) outcome: Option<Outcome>,
 }
 
@@ -74,52 +74,54 @@ pub(crate) const ERROR_BODY: &str = "error-body";
 pub(crate) const NO_RESPONSE: &str = "no-response";
 
 /// Reads one record: a trace for each answer, in a group by the prompt.
-pub(crate) fn decode<D: Dialect>(
-    record: &str,
+pub(crate) fn decode<'v, D: Dialect>(
+    record: &'v str,
     limits: Limits,
-    batch: &mut Batch<'_>,
+    batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
     let mut cursor = tracemill_model::json::Cursor::with_limits(record, limits);
     let record = cursor.raw()?;
     cursor.finish()?;
-    read::<D>(&record, limits, batch)
+    let record = batch.keep(record);
+    read::<D>(record, limits, batch)
 }
 
 /// Reads one record that was checked already.
-pub(crate) fn read<D: Dialect>(
-    record: &RawJson<'_>,
+pub(crate) fn read<'v, D: Dialect>(
+    record: JsonView<'v>,
     limits: Limits,
-    batch: &mut Batch<'_>,
+    batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
     read_with::<D>(record, D::prompt, limits, batch)
 }
 
 /// Reads one record, the prompt in a way of its own.
-pub(crate) fn read_with<D: Dialect>(
-    record: &RawJson<'_>,
-    prompt: impl FnOnce(&RawJson<'_>) -> Result<Prompt, DecodeError>,
+pub(crate) fn read_with<'v, D: Dialect>(
+    record: JsonView<'v>,
+    prompt: impl FnOnce(JsonView<'v>) -> Result<Prompt<'v>, DecodeError>,
     limits: Limits,
-    batch: &mut Batch<'_>,
+    batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
     let missing = || DecodeError::new(DecodeErrorKind::MissingField, 0, "a record needs a `request`");
-    let request = record.get("request").ok_or_else(missing)?;
-    let status = record.get("status").and_then(|status| status.as_f64());
-    let response = record.get("response").filter(|response| !response.is_null());
+    let [request, response, status] = record.pick(["request", "response", "status"]);
+    let request = request.ok_or_else(missing)?;
+    let status = status.and_then(JsonView::as_f64);
+    let response = response.filter(|response| !response.is_null());
     let Some(response) = response else {
         let failed = status.is_some_and(|status| status >= 400.0);
         batch.skip(if failed { ERROR_BODY } else { NO_RESPONSE });
         return Ok(());
     };
-    let prompt = prompt(&request).map_err(|error| error.in_key("request"))?;
+    let prompt = prompt(request).map_err(|error| error.in_key("request"))?;
     check_count(&prompt, limits).map_err(|error| error.in_key("request"))?;
-    let answers = D::answers(&response).map_err(|error| error.in_key("response"))?;
+    let answers = D::answers(response).map_err(|error| error.in_key("response"))?;
     if answers.is_empty() {
         batch.skip(ERROR_BODY);
         return Ok(());
     }
     let is_whole = prompt.before.is_none();
-    let base = base::<D>(record, &request, &response, prompt, limits)?;
-    deliver(&base, answers, batch);
+    let base = base::<D>(record, request, response, prompt, limits)?;
+    deliver(base, answers, batch);
     if !is_whole {
         batch.note(NOT_WHOLE, 1);
         for trace in batch.traces_mut() {
@@ -135,7 +137,7 @@ pub(crate) fn read_with<D: Dialect>(
 }
 
 /// Refuses a prompt of more messages than are read.
-pub(crate) fn check_count(prompt: &Prompt, limits: Limits) -> Result<(), DecodeError> {
+pub(crate) fn check_count(prompt: &Prompt<'_>, limits: Limits) -> Result<(), DecodeError> {
     let (count, most) = (prompt.messages.len(), limits.messages());
     if count <= most {
         return Ok(());
@@ -145,13 +147,13 @@ pub(crate) fn check_count(prompt: &Prompt, limits: Limits) -> Result<(), DecodeE
 }
 
 /// Everything that the traces of one record share.
-fn base<D: Dialect>(
-    record: &RawJson<'_>,
-    request: &RawJson<'_>,
-    response: &RawJson<'_>,
-    prompt: Prompt,
+fn base<'v, D: Dialect>(
+    record: JsonView<'v>,
+    request: JsonView<'v>,
+    response: JsonView<'v>,
+    prompt: Prompt<'v>,
     limits: Limits,
-) -> Result<Trace<'static>, DecodeError> {
+) -> Result<Trace<'v>, DecodeError> {
     let mut trace = Trace::new();
     for message in prompt.messages {
         trace.push_message(message);
@@ -166,23 +168,18 @@ fn base<D: Dialect>(
     let key = Text::new(format!("{:032x}", digest(&canonical)));
     trace.set_group(Group::new(Key::new(key.into()), GroupKind::Prompt));
     if !prompt.hosted.is_empty() {
-        let list: Vec<_> = prompt.hosted.iter().map(ToString::to_string).collect();
-        let list = RawJson::parse(&format!("[{}]", list.join(",")))?.into_owned();
+        let list = RawJson::list(prompt.hosted.iter().map(RawJson::view));
         trace.extra_mut().insert(Text::new("hosted_tools"), list);
     }
     let (id, model) = D::NAMES;
-    let named = |value: &RawJson<'_>, key| {
-        value
-            .get(key)
-            .filter(|name| name.kind() == Kind::String)
-            .map(RawJson::into_owned)
-    };
-    trace.set_id(named(response, id).map(Key::new));
-    let model = named(response, model).or_else(|| named(request, "model"));
-    trace.set_model(model.and_then(|model| model.into_text().ok()));
+    let named = |name: Option<JsonView<'v>>| name.filter(|name| name.kind() == Kind::String);
+    let [own, model] = response.pick([id, model]);
+    trace.set_id(named(own).map(|id| Key::new(id.raw())));
+    let model = named(model).or_else(|| named(request.get("model")));
+    trace.set_model(model.and_then(JsonView::as_text));
     for (key, value) in record.members() {
         if !["request", "response"].contains(&key.body()) {
-            trace.extra_mut().insert(key.into_owned(), value.into_owned());
+            trace.extra_mut().insert(key, value.raw());
         }
     }
     let asked = [D::ASKED, &["model"]].concat();
@@ -190,7 +187,7 @@ fn base<D: Dialect>(
     for (key, whole, taken) in [("request", request, asked), ("response", response, answered)] {
         let mut rest = Fields::new();
         for (name, value) in whole.members().filter(|(name, _)| !taken.contains(&name.body())) {
-            rest.insert(name, value);
+            rest.insert(name, value.raw());
         }
         if !rest.is_empty() {
             trace.extra_mut().insert(Text::new(key), object(&rest, limits)?);
@@ -199,11 +196,11 @@ fn base<D: Dialect>(
     Ok(trace)
 }
 
-fn deliver(base: &Trace<'static>, answers: Vec<Answer>, batch: &mut Batch<'_>) {
-    let several = answers.len() > 1;
-    for (trial, answer) in (0..).zip(answers) {
-        let mut trace = base.clone();
-        if several {
+fn deliver<'v>(base: Trace<'v>, answers: Vec<Answer<'v>>, batch: &mut Batch<'v>) {
+    let count = answers.len();
+    let traces = std::iter::repeat_n(base, count);
+    for (trial, (mut trace, answer)) in (0..).zip(traces.zip(answers)) {
+        if count > 1 {
             let id = trace.id().map(|id| Text::new(format!("{id}/{trial}")));
             trace.set_id(id.map(|id| Key::new(id.into())));
         }
@@ -216,12 +213,12 @@ fn deliver(base: &Trace<'static>, answers: Vec<Answer>, batch: &mut Batch<'_>) {
 }
 
 /// The text under a key, if there is one.
-pub(crate) fn text(value: &RawJson<'_>, key: &str) -> Option<Text<'static>> {
-    value.get(key)?.into_text().ok().map(Text::into_owned)
+pub(crate) fn text<'v>(value: JsonView<'v>, key: &str) -> Option<Text<'v>> {
+    value.get(key)?.as_text()
 }
 
 /// An error about a value of a type that does not belong there.
-pub(crate) fn wrong(wanted: &str, found: &RawJson<'_>) -> DecodeError {
+pub(crate) fn wrong(wanted: &str, found: JsonView<'_>) -> DecodeError {
     let message = format!("expected {wanted}, found {}", found.kind().noun());
     DecodeError::new(DecodeErrorKind::WrongType, 0, message)
 }

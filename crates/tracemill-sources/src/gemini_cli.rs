@@ -2,7 +2,8 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, DecodeError, Framing, Limits, Message, RawJson, Reasoning, Role, Text, ToolCall, Trace,
+    Arguments, DecodeError, Framing, JsonView, Limits, Message, RawJson, Reasoning, Role, Text, ToolCall,
+    Trace,
 };
 
 use crate::detect::Evidence;
@@ -77,15 +78,15 @@ impl Source for GeminiCli {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let session = walk::object(context, record)?;
+        let session = walk::record(context, record, batch)?;
         let mut talk = Talk::new(context.limits());
         let messages = session.get("messages");
         match &messages {
-            None => talk.read(&session)?,
+            None => talk.read(session)?,
             Some(list) => {
-                walk::expect(list, Kind::Array).map_err(|error| error.in_key("messages"))?;
+                walk::expect(*list, Kind::Array).map_err(|error| error.in_key("messages"))?;
                 for (index, message) in list.elements().enumerate() {
-                    talk.read(&message)
+                    talk.read(message)
                         .map_err(|error| error.in_index(index).in_key("messages"))?;
                 }
             }
@@ -101,10 +102,10 @@ impl Source for GeminiCli {
         if messages.is_some() {
             let id = session.get("sessionId").filter(|id| !id.is_null());
             trace.set_id(
-                id.and_then(|id| walk::text(&id, ""))
+                id.and_then(|id| walk::text(id, ""))
                     .map(|id| walk::key(&id.decode())),
             );
-            walk::keep_rest(&mut trace, &session, INFO.name, &["messages", "sessionId"]);
+            walk::keep_rest(&mut trace, session, INFO.name, &["messages", "sessionId"]);
         }
         if !talk.others.is_empty() {
             let list = raw(deepest(), |w| {
@@ -122,13 +123,13 @@ impl Source for GeminiCli {
 }
 
 /// A session as it is read.
-struct Talk {
-    said: Said,
-    model: Option<Text<'static>>,
-    others: Vec<RawJson<'static>>,
+struct Talk<'a> {
+    said: Said<'a>,
+    model: Option<Text<'a>>,
+    others: Vec<RawJson<'a>>,
 }
 
-impl Talk {
+impl<'a> Talk<'a> {
     fn new(limits: Limits) -> Self {
         Talk {
             said: Said::new(limits),
@@ -137,7 +138,7 @@ impl Talk {
         }
     }
 
-    fn read(&mut self, message: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read(&mut self, message: JsonView<'a>) -> Result<(), DecodeError> {
         walk::expect(message, Kind::Object)?;
         let kind = walk::text(message, "/type").ok_or_else(|| walk::missing("type"))?;
         match kind.body() {
@@ -148,29 +149,29 @@ impl Talk {
             }
             "gemini" => self.answer(message),
             _ => {
-                self.others.push(message.borrowed().into_owned());
+                self.others.push(message.into_owned());
                 Ok(())
             }
         }
     }
 
-    fn answer(&mut self, message: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn answer(&mut self, message: JsonView<'a>) -> Result<(), DecodeError> {
         let mut made = said(Role::Assistant, message)?;
         let calls = message.get("toolCalls").filter(|calls| !calls.is_null());
         let mut results = Vec::new();
         if let Some(calls) = &calls {
             let inside = |error: DecodeError| error.in_key("toolCalls");
-            walk::expect(calls, Kind::Array).map_err(inside)?;
+            walk::expect(*calls, Kind::Array).map_err(inside)?;
             for (index, call) in calls.elements().enumerate() {
-                let read = read_call(&call, &mut results).map_err(|error| inside(error.in_index(index)))?;
+                let read = read_call(call, &mut results).map_err(|error| inside(error.in_index(index)))?;
                 made.push_tool_call(read);
             }
         }
         let thoughts = message.get("thoughts");
         let words: Vec<_> = thoughts
-            .iter()
-            .flat_map(RawJson::elements)
-            .filter_map(|it| thought(&it))
+            .into_iter()
+            .flat_map(JsonView::elements)
+            .filter_map(|it| thought(it))
             .collect();
         if !words.is_empty() {
             made.set_reasoning(Reasoning::Text(Text::new(words.join("\n\n"))));
@@ -192,19 +193,23 @@ impl Talk {
 }
 
 /// A message of its content: text, or parts as the API has them.
-fn said(role: Role<'static>, message: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn said<'v>(role: Role<'v>, message: JsonView<'v>) -> Result<Message<'v>, DecodeError> {
     let content = message.get("content");
     let parts = content.as_ref().filter(|content| content.kind() == Kind::Array);
     let Some(parts) = parts else {
         return walk::spoken(role, content).map_err(|error| error.in_key("content"));
     };
+    let parts = parts_of(*parts)?;
     let mut read = Contents::default();
-    read.content(role.clone(), &parts_of(parts)?)
+    read.content(role.clone().into_owned(), parts.view())
         .map_err(|error| error.in_key("content"))?;
-    Ok(read.messages.pop().unwrap_or_else(|| Message::new(role)))
+    Ok(match read.messages.pop() {
+        Some(message) => message.into_owned(),
+        None => Message::new(role),
+    })
 }
 
-fn parts_of(parts: &RawJson<'_>) -> Result<RawJson<'static>, DecodeError> {
+fn parts_of(parts: JsonView<'_>) -> Result<RawJson<'_>, DecodeError> {
     raw(deepest(), |w| {
         w.begin_object();
         w.key("parts").raw(parts);
@@ -213,10 +218,7 @@ fn parts_of(parts: &RawJson<'_>) -> Result<RawJson<'static>, DecodeError> {
 }
 
 /// Reads a call; its results go to the messages behind it.
-fn read_call(
-    call: &RawJson<'_>,
-    results: &mut Vec<Message<'static>>,
-) -> Result<ToolCall<'static>, DecodeError> {
+fn read_call<'v>(call: JsonView<'v>, results: &mut Vec<Message<'v>>) -> Result<ToolCall<'v>, DecodeError> {
     walk::expect(call, Kind::Object)?;
     let name = walk::text(call, "/name").ok_or_else(|| walk::missing("name"))?;
     let id = walk::text(call, "/id");
@@ -251,19 +253,18 @@ fn read_call(
 }
 
 /// The messages in the result of a call: the parts of an answer, or whatever else there is.
-fn read_result(call: &RawJson<'_>) -> Result<Vec<Message<'static>>, DecodeError> {
+fn read_result(call: JsonView<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
     let Some(result) = call.get("result").filter(|result| !result.is_null()) else {
         return Ok(Vec::new());
     };
     let inside = |error: DecodeError| error.in_key("result");
     if result.kind() != Kind::Array {
-        return Ok(vec![
-            walk::spoken(Role::Tool, Some(result.borrowed())).map_err(inside)?,
-        ]);
+        return Ok(vec![walk::spoken(Role::Tool, Some(result)).map_err(inside)?]);
     }
+    let parts = parts_of(result)?;
     let mut read = Contents::default();
     if result.elements().next().is_some() {
-        read.content(Role::User, &parts_of(&result)?).map_err(inside)?;
+        read.content(Role::User, parts.view()).map_err(inside)?;
     }
     let answers = read.messages.iter().any(|message| *message.role() == Role::Tool);
     if !answers {
@@ -272,10 +273,10 @@ fn read_result(call: &RawJson<'_>) -> Result<Vec<Message<'static>>, DecodeError>
             message.set_role(Role::Tool);
         });
     }
-    Ok(read.messages)
+    Ok(walk::owned(read.messages))
 }
 
-fn thought(thought: &RawJson<'_>) -> Option<String> {
+fn thought(thought: JsonView<'_>) -> Option<String> {
     let part = |key| {
         let text = walk::text(thought, key)?.decode().into_owned();
         (!text.is_empty()).then_some(text)

@@ -6,8 +6,8 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, Function, Media, MediaKind, MediaSource, Message, Outcome, Part,
-    RawJson, Reasoning, Role, Text, TextPart, Tool, ToolCall,
+    Arguments, Content, DecodeError, Function, JsonView, Media, MediaKind, MediaSource, Message, Outcome,
+    Part, Reasoning, Role, Text, TextPart, Tool, ToolCall,
 };
 
 use crate::exchange::{Prompt, text, wrong};
@@ -15,70 +15,69 @@ use crate::genai::lower_types;
 
 /// Reads one conversation, content by content.
 #[derive(Default)]
-pub(crate) struct Contents {
-    pub(crate) messages: Vec<Message<'static>>,
+pub(crate) struct Contents<'a> {
+    pub(crate) messages: Vec<Message<'a>>,
     /// How many calls were met.
     calls: usize,
     /// Calls that wait for a result: name and id.
-    open: Vec<(Text<'static>, Text<'static>)>,
+    open: Vec<(Text<'a>, Text<'a>)>,
 }
 
-impl Contents {
+impl<'a> Contents<'a> {
     /// Reads a list of contents.
-    pub(crate) fn list(&mut self, list: &RawJson<'_>) -> Result<(), DecodeError> {
+    pub(crate) fn list(&mut self, list: JsonView<'a>) -> Result<(), DecodeError> {
         if list.kind() != Kind::Array {
             return Err(wrong("a list of contents", list));
         }
         for (index, content) in list.elements().enumerate() {
             // The SDK for Python takes what a user says for a content.
             if let Some(words) = content.as_text() {
-                self.messages
-                    .push(crate::parts::said(Role::User, words.into_owned()));
+                self.messages.push(crate::parts::said(Role::User, words));
                 continue;
             }
             if content.kind() != Kind::Object {
-                return Err(wrong("a content", &content).in_index(index));
+                return Err(wrong("a content", content).in_index(index));
             }
-            let role = text(&content, "role");
+            let role = text(content, "role");
             let role = match role.as_ref().map_or("user", Text::body) {
                 "model" => Role::Assistant,
                 "user" | "function" => Role::User,
                 other => Role::named(Text::new(other.to_owned())),
             };
-            self.content(role, &content)
+            self.content(role, content)
                 .map_err(|error| error.in_index(index))?;
         }
         Ok(())
     }
 
     /// Reads one content: results become messages of their own, before what else it says.
-    pub(crate) fn content(&mut self, role: Role<'static>, content: &RawJson<'_>) -> Result<(), DecodeError> {
+    pub(crate) fn content(&mut self, role: Role<'a>, content: JsonView<'a>) -> Result<(), DecodeError> {
         let mut message = Message::new(role);
         let mut parts = Vec::new();
         let mut thoughts: Vec<String> = Vec::new();
         let mut results = 0;
         let list = content.get("parts");
-        for part in list.iter().flat_map(RawJson::elements) {
-            if let Some(call) = either(&part, "functionCall", "function_call") {
-                message.push_tool_call(self.call(&part, &call));
-            } else if let Some(result) = either(&part, "functionResponse", "function_response") {
-                let result = self.result(&result)?;
+        for part in list.into_iter().flat_map(JsonView::elements) {
+            if let Some(call) = either(part, "functionCall", "function_call") {
+                message.push_tool_call(self.call(part, call));
+            } else if let Some(result) = either(part, "functionResponse", "function_response") {
+                let result = self.result(result)?;
                 self.messages.push(result);
                 results += 1;
             } else if part
                 .get("thought")
                 .is_some_and(|thought| thought.as_bool() == Some(true))
             {
-                thoughts.extend(text(&part, "text").map(|text| text.decode().into_owned()));
+                thoughts.extend(text(part, "text").map(|text| text.decode().into_owned()));
             } else {
-                parts.push(said(&part));
+                parts.push(said(part));
             }
         }
         for (key, value) in content
             .members()
             .filter(|(key, _)| !["role", "parts"].contains(&key.body()))
         {
-            message.extra_mut().insert(key.into_owned(), value.into_owned());
+            message.extra_mut().insert(key, value.raw());
         }
         if !thoughts.is_empty() {
             message.set_reasoning(Reasoning::Text(Text::new(thoughts.join("\n"))));
@@ -95,25 +94,25 @@ impl Contents {
         Ok(())
     }
 
-    fn call(&mut self, part: &RawJson<'_>, call: &RawJson<'_>) -> ToolCall<'static> {
+    fn call(&mut self, part: JsonView<'a>, call: JsonView<'a>) -> ToolCall<'a> {
         let name = text(call, "name").unwrap_or_default();
         let id = text(call, "id").unwrap_or_else(|| Text::new(format!("call_{}", self.calls)));
         self.calls += 1;
         self.open.push((name.clone(), id.clone()));
         let arguments = match call.get("args") {
-            Some(args) if !args.is_null() => Arguments::Value(args.into_owned()),
+            Some(args) if !args.is_null() => Arguments::Value(args.raw()),
             _ => Arguments::Missing,
         };
         let mut made = ToolCall::new(name, arguments).with_id(Some(id));
         let signature = either(part, "thoughtSignature", "thought_signature");
         if let Some(signature) = signature {
             made.extra_mut()
-                .insert(Text::new("thoughtSignature"), signature.into_owned());
+                .insert(Text::new("thoughtSignature"), signature.raw());
         }
         made
     }
 
-    fn result(&mut self, result: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+    fn result(&mut self, result: JsonView<'a>) -> Result<Message<'a>, DecodeError> {
         let name = text(result, "name").unwrap_or_default();
         let mut message = Message::new(Role::Tool);
         let own = text(result, "id");
@@ -128,7 +127,7 @@ impl Contents {
         message.set_tool_call_id(id);
         message.set_name(Some(name));
         if let Some(response) = result.get("response") {
-            message.set_content(given(&response)?);
+            message.set_content(given(response)?);
             message.set_is_error(response.get("error").is_some().then_some(true));
         }
         Ok(message)
@@ -136,35 +135,35 @@ impl Contents {
 }
 
 /// What a function gave: `{"output": "…"}` and `{"error": "…"}` are texts, anything else stays an object.
-fn given(response: &RawJson<'_>) -> Result<Content<'static>, DecodeError> {
+fn given(response: JsonView<'_>) -> Result<Content<'_>, DecodeError> {
     let alone = (response.members().count() == 1)
         .then(|| text(response, "output").or_else(|| text(response, "error")));
     match alone.flatten() {
         Some(text) => Ok(Content::Text(text)),
-        None => Ok(Content::read(&mut response.cursor())?.into_owned()),
+        None => Ok(Content::read(&mut response.cursor())?),
     }
 }
 
 /// A part that says something; one that nobody knows stays as it was recorded.
-fn said(part: &RawJson<'_>) -> Part<'static> {
+fn said(part: JsonView<'_>) -> Part<'_> {
     if let Some(words) = text(part, "text") {
         let mut made = TextPart::new(words);
         for (key, value) in part
             .members()
             .filter(|(key, value)| key.body() != "text" && !value.is_null())
         {
-            made.extra_mut().insert(key.into_owned(), value.into_owned());
+            made.extra_mut().insert(key, value.raw());
         }
         return Part::Text(made);
     }
     let data = either(part, "inlineData", "inline_data");
     let file = either(part, "fileData", "file_data");
-    let typed = |value: &RawJson<'_>| text(value, "mimeType").or_else(|| text(value, "mime_type"));
+    let typed = |value| text(value, "mimeType").or_else(|| text(value, "mime_type"));
     let found = match (&data, &file) {
-        (Some(data), None) => text(data, "data").map(|bytes| (MediaSource::Data(bytes), typed(data))),
-        (None, Some(file)) => text(file, "fileUri")
-            .or_else(|| text(file, "file_uri"))
-            .map(|uri| (MediaSource::Url(uri), typed(file))),
+        (Some(data), None) => text(*data, "data").map(|bytes| (MediaSource::Data(bytes), typed(*data))),
+        (None, Some(file)) => text(*file, "fileUri")
+            .or_else(|| text(*file, "file_uri"))
+            .map(|uri| (MediaSource::Url(uri), typed(*file))),
         _ => None,
     };
     match found {
@@ -179,12 +178,12 @@ fn said(part: &RawJson<'_>) -> Part<'static> {
             };
             Part::Media(Media::new(kind, source).with_media_type(Some(media_type)))
         }
-        _ => Part::Other(part.borrowed().into_owned()),
+        _ => Part::Other(part.raw()),
     }
 }
 
 /// The member under one of two spellings.
-pub(crate) fn either<'v>(value: &'v RawJson<'_>, camel: &str, snake: &str) -> Option<RawJson<'v>> {
+pub(crate) fn either<'v>(value: JsonView<'v>, camel: &str, snake: &str) -> Option<JsonView<'v>> {
     value
         .get(camel)
         .or_else(|| value.get(snake))
@@ -193,17 +192,17 @@ pub(crate) fn either<'v>(value: &'v RawJson<'_>, camel: &str, snake: &str) -> Op
 
 /// Reads tool definitions, and apart from them what the provider runs itself; types in upper case, as the API prints them,
 /// become those of JSON Schema.
-pub(crate) fn tools(list: &RawJson<'_>, prompt: &mut Prompt) -> Result<(), DecodeError> {
+pub(crate) fn tools<'v>(list: JsonView<'v>, prompt: &mut Prompt<'v>) -> Result<(), DecodeError> {
     let mut tools = Vec::new();
     for tool in list.elements() {
-        let declarations = either(&tool, "functionDeclarations", "function_declarations");
+        let declarations = either(tool, "functionDeclarations", "function_declarations");
         if declarations.is_none() {
-            prompt.hosted.push(tool.borrowed().into_owned());
+            prompt.hosted.push(tool.raw());
         }
-        for declaration in declarations.iter().flat_map(RawJson::elements) {
-            match function(&declaration)? {
+        for declaration in declarations.into_iter().flat_map(JsonView::elements) {
+            match function(declaration)? {
                 Some(function) => tools.push(Tool::Function(function)),
-                None => prompt.hosted.push(declaration.into_owned()),
+                None => prompt.hosted.push(declaration.raw()),
             }
         }
     }
@@ -211,15 +210,15 @@ pub(crate) fn tools(list: &RawJson<'_>, prompt: &mut Prompt) -> Result<(), Decod
     Ok(())
 }
 
-fn function(declaration: &RawJson<'_>) -> Result<Option<Function<'static>>, DecodeError> {
+fn function(declaration: JsonView<'_>) -> Result<Option<Function<'_>>, DecodeError> {
     let Some(name) = text(declaration, "name") else {
         return Ok(None);
     };
     let json = either(declaration, "parametersJsonSchema", "parameters_json_schema");
     let plain = declaration.get("parameters").filter(|schema| !schema.is_null());
     let schema = match (json, plain) {
-        (Some(schema), _) => Some(schema.into_owned()),
-        (None, Some(schema)) => Some(lower_types(&schema)?),
+        (Some(schema), _) => Some(schema.raw()),
+        (None, Some(schema)) => Some(lower_types(schema)?),
         (None, None) => None,
     };
     let mut function = Function::new(name)
@@ -236,7 +235,7 @@ fn function(declaration: &RawJson<'_>) -> Result<Option<Function<'static>>, Deco
         .members()
         .filter(|(key, _)| !taken.contains(&key.body()))
     {
-        function.extra_mut().insert(key.into_owned(), value.into_owned());
+        function.extra_mut().insert(key, value.raw());
     }
     Ok(Some(function))
 }

@@ -7,33 +7,33 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, JsonWriter, Limits, Message, Outcome, Part, RawJson,
-    Reasoning, Role, Text, TextPart, ToolCall,
+    Arguments, Content, DecodeError, DecodeErrorKind, JsonView, JsonWriter, Limits, Message, Outcome, Part,
+    RawJson, Reasoning, Role, Text, TextPart, ToolCall,
 };
 
 use crate::record::raw;
 
 /// Reads a list of messages. A message that holds results of calls becomes one message for each of them, and then
 /// what is left of it.
-pub(crate) fn messages(list: &RawJson<'_>) -> Result<Vec<Message<'static>>, DecodeError> {
+pub(crate) fn messages(list: JsonView<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
     if list.kind() != Kind::Array {
         return Err(wrong("a list of messages", list));
     }
     let mut messages = Vec::new();
     for (index, message) in list.elements().enumerate() {
-        read_message(&message, &mut messages).map_err(|error| error.in_index(index))?;
+        read_message(message, &mut messages).map_err(|error| error.in_index(index))?;
     }
     Ok(messages)
 }
 
 /// Reads parts without a role, such as instructions, as what `role` says.
-pub(crate) fn said_by(role: Role<'static>, parts: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+pub(crate) fn said_by<'v>(role: Role<'v>, parts: JsonView<'v>) -> Result<Message<'v>, DecodeError> {
     let mut spoken = Spoken::default();
     if let Some(text) = parts.as_text() {
         spoken.parts.push(text_part(&text));
     } else {
         for (index, part) in parts.elements().enumerate() {
-            spoken.read(&part).map_err(|error| error.in_index(index))?;
+            spoken.read(part).map_err(|error| error.in_index(index))?;
         }
     }
     let mut message = Message::new(role);
@@ -55,7 +55,7 @@ pub(crate) fn outcome(finish_reason: &str) -> Option<Outcome> {
 
 /// The same schemas with the names of types in lower case, as JSON Schema has them; some emitters write those of an
 /// enumeration (`OBJECT`).
-pub(crate) fn lower_types(schema: &RawJson<'_>) -> Result<RawJson<'static>, DecodeError> {
+pub(crate) fn lower_types(schema: JsonView<'_>) -> Result<RawJson<'_>, DecodeError> {
     raw(schema_limits(), |w| write_lower(schema, w))
 }
 
@@ -63,7 +63,7 @@ fn schema_limits() -> Limits {
     Limits::default().with_depth(Limits::MAX_DEPTH)
 }
 
-fn write_lower(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
+fn write_lower(value: JsonView<'_>, w: &mut JsonWriter<'_>) {
     const TYPES: [&str; 7] = [
         "OBJECT", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "NULL",
     ];
@@ -77,7 +77,7 @@ fn write_lower(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
                     .filter(|name| key.body() == "type" && TYPES.contains(&name.body()));
                 match name {
                     Some(name) => drop(w.str(&name.body().to_ascii_lowercase())),
-                    None => write_lower(&value, w),
+                    None => write_lower(value, w),
                 }
             }
             w.end_object();
@@ -85,7 +85,7 @@ fn write_lower(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
         Kind::Array => {
             w.begin_array();
             for element in value.elements() {
-                write_lower(&element, w);
+                write_lower(element, w);
             }
             w.end_array();
         }
@@ -93,7 +93,7 @@ fn write_lower(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
     }
 }
 
-fn read_message(raw: &RawJson<'_>, messages: &mut Vec<Message<'static>>) -> Result<(), DecodeError> {
+fn read_message<'v>(raw: JsonView<'v>, messages: &mut Vec<Message<'v>>) -> Result<(), DecodeError> {
     if raw.kind() != Kind::Object {
         return Err(wrong("a message", raw));
     }
@@ -101,24 +101,24 @@ fn read_message(raw: &RawJson<'_>, messages: &mut Vec<Message<'static>>) -> Resu
     let role = raw.get("role").ok_or_else(missing)?;
     let role = role
         .as_text()
-        .ok_or_else(|| wrong("a string", &role).in_key("role"))?;
-    let mut message = Message::new(Role::named(role.into_owned()));
+        .ok_or_else(|| wrong("a string", role).in_key("role"))?;
+    let mut message = Message::new(Role::named(role));
     let mut spoken = Spoken::default();
     for (key, value) in raw.members() {
         match key.body() {
             "role" => {}
-            "name" => drop(message.set_name(value.as_text().map(Text::into_owned))),
-            "parts" => spoken.read_list(&value).map_err(|error| error.in_key("parts"))?,
+            "name" => drop(message.set_name(value.as_text())),
+            "parts" => spoken.read_list(value).map_err(|error| error.in_key("parts"))?,
             // Some emitters have the plain form beside, or in place of, the parts.
             "content" if value.kind() == Kind::String && raw.get("parts").is_none() => {
-                spoken.plain = value.as_text().map(Text::into_owned);
+                spoken.plain = value.as_text();
             }
             "content" | "tool_calls" | "tool_call_id" | "reasoning" | "train" | "weight" | "is_error" => {
                 message
                     .extra_mut()
-                    .insert(Text::new(format!("genai.{}", key.decode())), value.into_owned());
+                    .insert(Text::new(format!("genai.{}", key.decode())), value.raw());
             }
-            _ => message.extra_mut().insert(key.into_owned(), value.into_owned()),
+            _ => message.extra_mut().insert(key, value.raw()),
         }
     }
     let only_results = !spoken.results.is_empty() && spoken.is_empty();
@@ -132,22 +132,22 @@ fn read_message(raw: &RawJson<'_>, messages: &mut Vec<Message<'static>>) -> Resu
 
 /// What the parts of a message say.
 #[derive(Debug, Default)]
-struct Spoken {
-    parts: Vec<Part<'static>>,
-    plain: Option<Text<'static>>,
-    reasoning: Vec<RawJson<'static>>,
-    calls: Vec<ToolCall<'static>>,
-    results: Vec<Message<'static>>,
+struct Spoken<'a> {
+    parts: Vec<Part<'a>>,
+    plain: Option<Text<'a>>,
+    reasoning: Vec<RawJson<'a>>,
+    calls: Vec<ToolCall<'a>>,
+    results: Vec<Message<'a>>,
     /// Whether the message has a list of parts at all.
     listed: bool,
 }
 
-impl Spoken {
+impl<'a> Spoken<'a> {
     fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.plain.is_none() && self.reasoning.is_empty() && self.calls.is_empty()
     }
 
-    fn read_list(&mut self, list: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_list(&mut self, list: JsonView<'a>) -> Result<(), DecodeError> {
         if list.is_null() {
             return Ok(());
         }
@@ -156,33 +156,33 @@ impl Spoken {
         }
         self.listed = true;
         for (index, part) in list.elements().enumerate() {
-            self.read(&part).map_err(|error| error.in_index(index))?;
+            self.read(part).map_err(|error| error.in_index(index))?;
         }
         Ok(())
     }
 
-    fn read(&mut self, part: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read(&mut self, part: JsonView<'a>) -> Result<(), DecodeError> {
         let kind = part.get("type");
-        let kind = kind.as_ref().and_then(RawJson::as_text);
-        let text = part.get("content").and_then(|content| content.into_text().ok());
+        let kind = kind.and_then(JsonView::as_text);
+        let text = part.get("content").and_then(tracemill_model::JsonView::as_text);
         match (kind.as_ref().map_or("", Text::body), text) {
             ("text", Some(text)) => {
-                let mut written = TextPart::new(text.into_owned());
+                let mut written = TextPart::new(text);
                 keep(part, &["type", "content"], |key, value| {
                     written.extra_mut().insert(key, value);
                 });
                 self.parts.push(Part::Text(written));
             }
-            ("reasoning" | "thinking", _) => self.reasoning.push(part.borrowed().into_owned()),
+            ("reasoning" | "thinking", _) => self.reasoning.push(part.raw()),
             ("tool_call", _) => self.calls.push(call(part)?),
             ("tool_call_response", _) => self.results.push(result(part)?),
-            _ => self.parts.push(Part::Other(part.borrowed().into_owned())),
+            _ => self.parts.push(Part::Other(part.raw())),
         }
         Ok(())
     }
 
     /// Puts what was said into the message.
-    fn finish(self, message: &mut Message<'static>) {
+    fn finish(self, message: &mut Message<'a>) {
         let mut parts = self.parts;
         let only_text = match parts.as_slice() {
             [Part::Text(text)] if text.extra().is_empty() => Some(text.text().clone()),
@@ -203,7 +203,7 @@ impl Spoken {
 }
 
 /// Several thoughts are one, with a line between them; thoughts that are not in words stay as they are.
-fn reasoning(parts: &[RawJson<'static>]) -> Option<Reasoning<'static>> {
+fn reasoning<'v>(parts: &[RawJson<'v>]) -> Option<Reasoning<'v>> {
     if parts.is_empty() {
         return None;
     }
@@ -230,24 +230,21 @@ fn reasoning(parts: &[RawJson<'static>]) -> Option<Reasoning<'static>> {
     list.ok().map(Reasoning::Opaque)
 }
 
-fn call(part: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
+fn call(part: JsonView<'_>) -> Result<ToolCall<'_>, DecodeError> {
     let missing = || DecodeError::new(DecodeErrorKind::MissingField, 0, "a tool call needs a `name`");
     let name = part.get("name").ok_or_else(missing)?;
     let name = name
         .as_text()
-        .ok_or_else(|| wrong("a string", &name).in_key("name"))?;
+        .ok_or_else(|| wrong("a string", name).in_key("name"))?;
     let arguments = part.get("arguments");
-    let arguments = match arguments.map(RawJson::into_text) {
+    let arguments = match arguments.map(JsonView::into_text) {
         None => Arguments::Missing,
-        Some(Ok(text)) => Arguments::Text(text.into_owned()),
+        Some(Ok(text)) => Arguments::Text(text),
         Some(Err(value)) if value.is_null() => Arguments::Missing,
-        Some(Err(value)) => Arguments::Value(value.into_owned()),
+        Some(Err(value)) => Arguments::Value(value.raw()),
     };
-    let id = part
-        .get("id")
-        .and_then(|id| id.into_text().ok())
-        .map(Text::into_owned);
-    let mut call = ToolCall::new(name.into_owned(), arguments).with_id(id);
+    let id = part.get("id").and_then(tracemill_model::JsonView::as_text);
+    let mut call = ToolCall::new(name, arguments).with_id(id);
     keep(part, &["type", "id", "name", "arguments"], |key, value| {
         call.extra_mut().insert(key, value);
     });
@@ -255,20 +252,16 @@ fn call(part: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
 }
 
 /// The schema has the result under `response`; the table of the same convention, and emitters, under `result`.
-fn result(part: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn result(part: JsonView<'_>) -> Result<Message<'_>, DecodeError> {
     let mut message = Message::new(Role::Tool);
-    let id = part.get("id").and_then(|id| id.into_text().ok());
-    message.set_tool_call_id(id.map(Text::into_owned));
-    message.set_name(
-        part.get("name")
-            .and_then(|name| name.into_text().ok())
-            .map(Text::into_owned),
-    );
+    let id = part.get("id").and_then(tracemill_model::JsonView::as_text);
+    message.set_tool_call_id(id);
+    message.set_name(part.get("name").and_then(tracemill_model::JsonView::as_text));
     let key = ["response", "result"]
         .into_iter()
         .find(|key| part.get(key).is_some());
     if let Some(value) = key.and_then(|key| part.get(key)) {
-        message.set_content(content(&value)?);
+        message.set_content(content(value)?);
     }
     keep(part, &["type", "id", "name", key.unwrap_or("")], |key, value| {
         message.extra_mut().insert(key, value);
@@ -277,15 +270,15 @@ fn result(part: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
 }
 
 /// What a tool gave, as it was recorded; a number or a boolean is its text.
-pub(crate) fn content(value: &RawJson<'_>) -> Result<Content<'static>, DecodeError> {
+pub(crate) fn content(value: JsonView<'_>) -> Result<Content<'_>, DecodeError> {
     Ok(match value.kind() {
         Kind::Number | Kind::Bool => Content::Text(Text::new(value.as_str().to_owned())),
-        _ => Content::read(&mut value.cursor())?.into_owned(),
+        _ => Content::read(&mut value.cursor())?,
     })
 }
 
 /// Hands over the members that nobody took; those that have another meaning in the trace, under another name.
-fn keep(part: &RawJson<'_>, taken: &[&str], mut put: impl FnMut(Text<'static>, RawJson<'static>)) {
+fn keep<'v>(part: JsonView<'v>, taken: &[&str], mut put: impl FnMut(Text<'v>, RawJson<'v>)) {
     const NAMED: [&str; 12] = [
         "role",
         "content",
@@ -309,15 +302,15 @@ fn keep(part: &RawJson<'_>, taken: &[&str], mut put: impl FnMut(Text<'static>, R
         } else {
             key.into_owned()
         };
-        put(name, value.into_owned());
+        put(name, value.raw());
     }
 }
 
-fn text_part(text: &Text<'_>) -> Part<'static> {
-    Part::Text(TextPart::new(text.clone().into_owned()))
+fn text_part<'v>(text: &Text<'v>) -> Part<'v> {
+    Part::Text(TextPart::new(text.clone()))
 }
 
-fn wrong(wanted: &str, found: &RawJson<'_>) -> DecodeError {
+fn wrong(wanted: &str, found: JsonView<'_>) -> DecodeError {
     let message = format!("expected {wanted}, found {}", found.kind().noun());
     DecodeError::new(DecodeErrorKind::WrongType, 0, message)
 }
@@ -328,8 +321,9 @@ mod tests {
     use tracemill_model::Trace;
 
     fn read(json: &str) -> Result<String, DecodeError> {
+        let list = RawJson::parse(json)?;
         let mut trace = Trace::new();
-        trace.messages_mut().extend(messages(&RawJson::parse(json)?)?);
+        trace.messages_mut().extend(messages(list.view())?);
         let mut out = Vec::new();
         trace.write_json(&mut out);
         let text = String::from_utf8(out).unwrap();

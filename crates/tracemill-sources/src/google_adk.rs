@@ -2,8 +2,8 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    Arguments, DecodeError, DecodeErrorKind, Elements, Fields, Framing, Group, GroupKind, Limits, Message,
-    RawJson, Role, Score, ScoreValue, Text, ToolCall, Trace,
+    Arguments, DecodeError, DecodeErrorKind, Elements, Fields, Framing, Group, GroupKind, JsonView, Limits,
+    Message, Role, Score, ScoreValue, Text, ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
@@ -13,6 +13,7 @@ use crate::parts::keep;
 use crate::record::{deepest, raw};
 use crate::registry::{JSON, Note, Skip, SourceInfo};
 use crate::source::{Batch, Context, Source};
+use crate::texts::Texts;
 use crate::walk;
 
 pub(crate) const INFO: SourceInfo = SourceInfo {
@@ -100,41 +101,42 @@ impl Source for GoogleAdk {
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
         let whole = walk::value(context, record)?;
+        let whole = batch.keep(whole);
         if whole.kind() == Kind::Array {
-            return old_cases(&whole, context.limits(), batch);
+            return old_cases(whole, context.limits(), batch);
         }
-        walk::expect(&whole, Kind::Object)?;
-        case(&whole, context, batch)
+        walk::expect(whole, Kind::Object)?;
+        case(whole, context, batch)
     }
 }
 
 /// Reads one case, result or session.
-fn case(case: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
-    let mut talk = Talk::new(context.limits());
+fn case<'v>(case: JsonView<'v>, context: &Context, batch: &mut Batch<'v>) -> Result<(), DecodeError> {
+    let mut talk = Talk::new(context.limits(), batch.texts());
     let mut trace = Trace::new();
-    let id = either(case, "evalId", "eval_id").and_then(|id| walk::text(&id, ""));
-    let own = either(case, "evalSetId", "eval_set_id").and_then(|set| walk::text(&set, ""));
+    let id = either(case, "evalId", "eval_id").and_then(|id| walk::text(id, ""));
+    let own = either(case, "evalSetId", "eval_set_id").and_then(|set| walk::text(set, ""));
     let header = |index| Cursor::new(context.header(index)?).raw().ok();
     let set = own.or_else(|| header(0)?.into_text().ok().map(Text::into_owned));
     let taken: &[&str] = if let Some(events) = case.get("events") {
         trace.set_id(walk::text(case, "/id").map(|id| walk::key(&id.decode())));
-        each(&events, "events", |event| talk.event(event))?;
+        each(events, "events", |event| talk.event(event))?;
         &["id", "events"]
     } else if let Some(list) = either(
         case,
         "evalMetricResultPerInvocation",
         "eval_metric_result_per_invocation",
     ) {
-        let session = either(case, "sessionId", "session_id").and_then(|id| walk::text(&id, ""));
+        let session = either(case, "sessionId", "session_id").and_then(|id| walk::text(id, ""));
         trace.set_id(session.or_else(|| id.clone()).map(|id| walk::key(&id.decode())));
-        each(&list, "eval_metric_result_per_invocation", |judged| {
+        each(list, "eval_metric_result_per_invocation", |judged| {
             let actual = either(judged, "actualInvocation", "actual_invocation");
-            talk.invocation(&actual.ok_or_else(|| walk::missing("actual_invocation"))?)?;
+            talk.invocation(actual.ok_or_else(|| walk::missing("actual_invocation"))?)?;
             talk.beside("evaluated", judged, &["actualInvocation", "actual_invocation"])
         })?;
         let overall = either(case, "overallEvalMetricResults", "overall_eval_metric_results");
         if let Some(overall) = &overall {
-            each(overall, "overall_eval_metric_results", |metric| {
+            each(*overall, "overall_eval_metric_results", |metric| {
                 score(metric, &mut trace)
             })?;
         }
@@ -147,7 +149,7 @@ fn case(case: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<
     } else {
         trace.set_id(id.as_ref().map(|id| walk::key(&id.decode())));
         if let Some(conversation) = walk::present(case, "/conversation") {
-            each(&conversation, "conversation", |invocation| {
+            each(conversation, "conversation", |invocation| {
                 talk.invocation(invocation)
             })?;
         }
@@ -180,20 +182,20 @@ fn case(case: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<
 }
 
 /// Reads every element of a list; errors name the element.
-fn each(
-    list: &RawJson<'_>,
+fn each<'v>(
+    list: JsonView<'v>,
     key: &str,
-    mut read: impl FnMut(&RawJson<'_>) -> Result<(), DecodeError>,
+    mut read: impl FnMut(JsonView<'v>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     walk::expect(list, Kind::Array).map_err(|error| error.in_key(key))?;
     for (index, element) in list.elements().enumerate() {
-        read(&element).map_err(|error| error.in_index(index).in_key(key))?;
+        read(element).map_err(|error| error.in_index(index).in_key(key))?;
     }
     Ok(())
 }
 
-fn score(metric: &RawJson<'_>, trace: &mut Trace<'_>) -> Result<(), DecodeError> {
-    let name = either(metric, "metricName", "metric_name").and_then(|name| walk::text(&name, ""));
+fn score<'v>(metric: JsonView<'v>, trace: &mut Trace<'v>) -> Result<(), DecodeError> {
+    let name = either(metric, "metricName", "metric_name").and_then(|name| walk::text(name, ""));
     let given = metric.get("score");
     let value = match &given {
         Some(value) => ScoreValue::read(&mut value.cursor())?,
@@ -210,18 +212,20 @@ fn score(metric: &RawJson<'_>, trace: &mut Trace<'_>) -> Result<(), DecodeError>
 }
 
 /// A conversation as it is read.
-struct Talk {
-    read: Contents,
+struct Talk<'a> {
+    read: Contents<'a>,
+    texts: &'a Texts,
     limits: Limits,
-    model: Option<Text<'static>>,
+    model: Option<Text<'a>>,
     /// Events without content.
     silent: u64,
 }
 
-impl Talk {
-    fn new(limits: Limits) -> Self {
+impl<'a> Talk<'a> {
+    fn new(limits: Limits, texts: &'a Texts) -> Self {
         Talk {
             read: Contents::default(),
+            texts,
             limits,
             model: None,
             silent: 0,
@@ -229,11 +233,11 @@ impl Talk {
     }
 
     /// Reads one exchange with the user.
-    fn invocation(&mut self, invocation: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn invocation(&mut self, invocation: JsonView<'a>) -> Result<(), DecodeError> {
         walk::expect(invocation, Kind::Object)?;
         let asked = either(invocation, "userContent", "user_content");
         let asked = asked.ok_or_else(|| walk::missing("user_content"))?;
-        self.content(Role::User, &asked)
+        self.content(Role::User, asked)
             .map_err(|error| error.in_key("user_content"))?;
         let data = either(invocation, "intermediateData", "intermediate_data");
         let taken = [
@@ -246,21 +250,21 @@ impl Talk {
         ];
         self.beside("invocation", invocation, &taken)?;
         if let Some(data) = data {
-            self.between(&data)
+            self.between(data)
                 .map_err(|error| error.in_key("intermediate_data"))?;
         }
         match either(invocation, "finalResponse", "final_response") {
             Some(answer) => self
-                .content(Role::Assistant, &answer)
+                .content(Role::Assistant, answer)
                 .map_err(|error| error.in_key("final_response")),
             None => Ok(()),
         }
     }
 
     /// Reads what happened between question and answer.
-    fn between(&mut self, data: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn between(&mut self, data: JsonView<'a>) -> Result<(), DecodeError> {
         if let Some(events) = either(data, "invocationEvents", "invocation_events") {
-            return each(&events, "invocation_events", |event| self.event(event));
+            return each(events, "invocation_events", |event| self.event(event));
         }
         let uses = either(data, "toolUses", "tool_uses");
         let responses = either(data, "toolResponses", "tool_responses");
@@ -271,34 +275,34 @@ impl Talk {
             let Some(list) = list.filter(|list| list.elements().next().is_some()) else {
                 continue;
             };
-            walk::expect(&list, Kind::Array)?;
+            walk::expect(list, Kind::Array)?;
             let parts = raw(deepest(), |w| {
                 w.begin_object();
                 w.key("parts").begin_array();
                 for element in list.elements() {
                     w.begin_object();
-                    w.key(key).raw(&element);
+                    w.key(key).raw(element);
                     w.end_object();
                 }
                 w.end_array();
                 w.end_object();
             })?;
-            self.content(role, &parts)?;
+            self.content(role, self.texts.view(parts))?;
         }
         let Some(said) = either(data, "intermediateResponses", "intermediate_responses") else {
             return Ok(());
         };
-        each(&said, "intermediate_responses", |pair| {
+        each(said, "intermediate_responses", |pair| {
             let mut pair = pair.elements();
             let (author, parts) = (pair.next(), pair.next());
             let parts =
                 parts.ok_or_else(|| walk::wrong("an intermediate response is an author and parts"))?;
             let content = raw(deepest(), |w| {
                 w.begin_object();
-                w.key("parts").raw(&parts);
+                w.key("parts").raw(parts);
                 w.end_object();
             })?;
-            self.content(Role::Assistant, &content)?;
+            self.content(Role::Assistant, self.texts.view(content))?;
             if let (Some(message), Some(author)) = (self.read.messages.last_mut(), author) {
                 message
                     .extra_mut()
@@ -309,9 +313,9 @@ impl Talk {
     }
 
     /// Reads one event of a session.
-    fn event(&mut self, event: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn event(&mut self, event: JsonView<'a>) -> Result<(), DecodeError> {
         walk::expect(event, Kind::Object)?;
-        let model = either(event, "modelVersion", "model_version").and_then(|model| walk::text(&model, ""));
+        let model = either(event, "modelVersion", "model_version").and_then(|model| walk::text(model, ""));
         if self.model.is_none() {
             self.model = model;
         }
@@ -320,12 +324,12 @@ impl Talk {
             return Ok(());
         };
         let by_user = walk::says(event, "/author", "user");
-        let role = if by_user || walk::says(&content, "/role", "user") && has_results(&content) {
+        let role = if by_user || walk::says(content, "/role", "user") && has_results(content) {
             Role::User
         } else {
             Role::Assistant
         };
-        self.content(role, &content)
+        self.content(role, content)
             .map_err(|error| error.in_key("content"))?;
         if let (Some(message), Some(author)) = (self.read.messages.last_mut(), event.get("author")) {
             message
@@ -335,7 +339,7 @@ impl Talk {
         self.beside("event", event, &["content", "author"])
     }
 
-    fn content(&mut self, role: Role<'static>, content: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn content(&mut self, role: Role<'a>, content: JsonView<'a>) -> Result<(), DecodeError> {
         walk::expect(content, Kind::Object)?;
         self.read.content(role, content)?;
         if self.read.messages.len() <= self.limits.messages() {
@@ -349,7 +353,7 @@ impl Talk {
     fn beside(
         &mut self,
         name: &'static str,
-        object: &RawJson<'_>,
+        object: JsonView<'a>,
         taken: &[&str],
     ) -> Result<(), DecodeError> {
         let rest = object
@@ -362,7 +366,7 @@ impl Talk {
         let kept = raw(deepest(), |w| {
             w.begin_object();
             for (key, value) in &rest {
-                w.text_key(key).raw(value);
+                w.text_key(key).raw(*value);
             }
             w.end_object();
         })?;
@@ -374,14 +378,14 @@ impl Talk {
 }
 
 /// Whether a content holds what functions gave.
-fn has_results(content: &RawJson<'_>) -> bool {
+fn has_results(content: JsonView<'_>) -> bool {
     let parts = content.get("parts");
-    let mut parts = parts.iter().flat_map(RawJson::elements);
-    parts.any(|part| either(&part, "functionResponse", "function_response").is_some())
+    let mut parts = parts.into_iter().flat_map(JsonView::elements);
+    parts.any(|part| either(part, "functionResponse", "function_response").is_some())
 }
 
 /// Reads the older form: a list of questions, each with what is expected.
-fn old_cases(list: &RawJson<'_>, limits: Limits, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
+fn old_cases<'v>(list: JsonView<'v>, limits: Limits, batch: &mut Batch<'v>) -> Result<(), DecodeError> {
     let mut calls = 0;
     let messages = walk::messages(list, limits, |turn, said| {
         walk::expect(turn, Kind::Object)?;
@@ -393,7 +397,7 @@ fn old_cases(list: &RawJson<'_>, limits: Limits, batch: &mut Batch<'_>) -> Resul
         let uses = walk::present(turn, "/expected_tool_use");
         let mut made = Message::new(Role::Assistant);
         if let Some(uses) = &uses {
-            each(uses, "expected_tool_use", |used| {
+            each(*uses, "expected_tool_use", |used| {
                 let name = walk::text(used, "/tool_name").ok_or_else(|| walk::missing("tool_name"))?;
                 let input = used.get("tool_input").filter(|input| !input.is_null());
                 let arguments =

@@ -6,8 +6,8 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, Message, Outcome, Part, RawJson, Reasoning, Role, Text,
-    TextPart, ToolCall,
+    Arguments, Content, DecodeError, DecodeErrorKind, JsonView, Message, Outcome, Part, RawJson, Reasoning,
+    Role, Text, TextPart, ToolCall,
 };
 
 use crate::walk;
@@ -23,7 +23,7 @@ const TYPES: [(&str, &str, Role<'static>); 6] = [
 ];
 
 /// Whether a value is a message of `LangChain`, or a prompt made of them.
-pub(crate) fn is_one(value: &RawJson<'_>) -> bool {
+pub(crate) fn is_one(value: JsonView<'_>) -> bool {
     if value.kind() != Kind::Object {
         return false;
     }
@@ -36,18 +36,18 @@ pub(crate) fn is_one(value: &RawJson<'_>) -> bool {
 }
 
 /// The messages of a serialised prompt (`ChatPromptValue`), if the value is one.
-pub(crate) fn prompt(value: &RawJson<'_>) -> Option<RawJson<'static>> {
+pub(crate) fn prompt(value: JsonView<'_>) -> Option<RawJson<'static>> {
     let class = class(value)?;
     match class.as_str() {
         "ChatPromptValue" | "ChatPromptValueConcrete" => value.pointer("/kwargs/messages"),
         "StringPromptValue" => value.pointer("/kwargs/text"),
         _ => None,
     }
-    .map(RawJson::into_owned)
+    .map(JsonView::into_owned)
 }
 
 /// The name of the class that a value was made from.
-fn class(value: &RawJson<'_>) -> Option<String> {
+fn class(value: JsonView<'_>) -> Option<String> {
     let path = value.get("id")?;
     let last = path.elements().last()?;
     Some(last.as_text()?.decode().into_owned())
@@ -62,7 +62,7 @@ fn role_of(name: &str) -> Option<Role<'static>> {
 }
 
 /// Reads one message.
-pub(crate) fn message(value: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+pub(crate) fn message(value: JsonView<'_>) -> Result<Message<'static>, DecodeError> {
     let (name, fields) = if value.get("lc").is_some() {
         let name = class(value).ok_or_else(|| missing("a serialised message needs an `id`"))?;
         let fields = value
@@ -71,19 +71,19 @@ pub(crate) fn message(value: &RawJson<'_>) -> Result<Message<'static>, DecodeErr
         (name, fields)
     } else {
         let name = walk::text(value, "/type").ok_or_else(|| missing("a message needs a `type`"))?;
-        let fields = value.get("data").unwrap_or_else(|| value.borrowed());
+        let fields = value.get("data").unwrap_or(value);
         (name.decode().into_owned(), fields)
     };
     let role = role_of(&name).ok_or_else(|| {
         let message = format!("`{name}` is no message of LangChain that is known");
         DecodeError::new(DecodeErrorKind::WrongValue, 0, message)
     })?;
-    let own = walk::text(&fields, "/role").map(Role::named);
-    read(own.unwrap_or(role), &fields)
+    let own = walk::text(fields, "/role");
+    read(own.map_or(role, |own| Role::named(own.into_owned())), fields)
 }
 
 /// What a message may have that says nothing, beside what is empty.
-fn says_nothing(value: &RawJson<'_>) -> bool {
+fn says_nothing(value: JsonView<'_>) -> bool {
     matches!(value.as_str(), "null" | "{}" | "[]" | "false")
 }
 
@@ -100,11 +100,11 @@ const TAKEN: [&str; 9] = [
     "additional_kwargs",
 ];
 
-fn read(role: Role<'static>, fields: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn read(role: Role<'static>, fields: JsonView<'_>) -> Result<Message<'static>, DecodeError> {
     let mut message = Message::new(role);
     message
-        .set_name(walk::text(fields, "/name"))
-        .set_tool_call_id(walk::text(fields, "/tool_call_id"));
+        .set_name(walk::text(fields, "/name").map(Text::into_owned))
+        .set_tool_call_id(walk::text(fields, "/tool_call_id").map(Text::into_owned));
     if walk::says(fields, "/status", "error") {
         message.set_is_error(true);
     }
@@ -115,23 +115,23 @@ fn read(role: Role<'static>, fields: &RawJson<'_>) -> Result<Message<'static>, D
     }
     let mut thoughts = Vec::new();
     if let Some(content) = fields.get("content") {
-        content_of(&content, held, &mut message, &mut thoughts).map_err(|error| error.in_key("content"))?;
+        content_of(content, held, &mut message, &mut thoughts).map_err(|error| error.in_key("content"))?;
     }
     crate::blocks::think(&mut message, &thoughts);
     if message.reasoning().is_none() {
-        let plain = walk::text(fields, "/additional_kwargs/reasoning_content");
+        let plain = walk::text(fields, "/additional_kwargs/reasoning_content").map(Text::into_owned);
         message.set_reasoning(plain.filter(|text| !text.is_empty()).map(Reasoning::Text));
     }
     for (key, value) in fields.members() {
-        if !TAKEN.contains(&key.body()) && !says_nothing(&value) {
+        if !TAKEN.contains(&key.body()) && !says_nothing(value) {
             let key = Text::new(format!("langchain.{}", key.decode()));
             message.extra_mut().insert(key, value.into_owned());
         }
     }
     let more = fields.get("additional_kwargs");
-    for (key, value) in more.iter().flat_map(RawJson::members) {
+    for (key, value) in more.into_iter().flat_map(JsonView::members) {
         let taken = ["tool_calls", "function_call", "reasoning_content"].contains(&key.body());
-        if !taken && !says_nothing(&value) {
+        if !taken && !says_nothing(value) {
             let key = Text::new(format!("langchain.additional_kwargs.{}", key.decode()));
             message.extra_mut().insert(key, value.into_owned());
         }
@@ -141,19 +141,19 @@ fn read(role: Role<'static>, fields: &RawJson<'_>) -> Result<Message<'static>, D
 
 /// The calls: as the provider gave them if they are there, since their arguments are text; else as they were parsed, those
 /// whose arguments are no JSON included.
-fn calls(fields: &RawJson<'_>) -> Result<Vec<ToolCall<'static>>, DecodeError> {
-    let list = |pointer: &str| fields.pointer(pointer).map(RawJson::into_owned);
-    let count = |list: &Option<RawJson<'_>>| list.iter().flat_map(RawJson::elements).count();
+fn calls(fields: JsonView<'_>) -> Result<Vec<ToolCall<'static>>, DecodeError> {
+    let list = |pointer: &str| fields.pointer(pointer);
+    let count = |list: Option<JsonView<'_>>| list.into_iter().flat_map(JsonView::elements).count();
     let (parsed, invalid) = (list("/tool_calls"), list("/invalid_tool_calls"));
     let given = list("/additional_kwargs/tool_calls");
-    let held = count(&parsed) + count(&invalid);
-    if count(&given) > 0 && (held == 0 || held == count(&given)) {
-        let read = |call: RawJson<'_>| ToolCall::read(&mut call.cursor()).map(ToolCall::into_owned);
-        return given.iter().flat_map(RawJson::elements).map(read).collect();
+    let held = count(parsed) + count(invalid);
+    if count(given) > 0 && (held == 0 || held == count(given)) {
+        let read = |call: JsonView<'_>| ToolCall::read(&mut call.cursor()).map(ToolCall::into_owned);
+        return given.into_iter().flat_map(JsonView::elements).map(read).collect();
     }
     let mut calls = Vec::new();
-    for call in parsed.iter().chain(&invalid).flat_map(RawJson::elements) {
-        calls.push(parsed_call(&call, &["type", "name", "args", "id", "error"])?);
+    for call in parsed.into_iter().chain(invalid).flat_map(JsonView::elements) {
+        calls.push(parsed_call(call, &["type", "name", "args", "id", "error"])?);
     }
     // The older form, one call without an id.
     let legacy = fields.pointer("/additional_kwargs/function_call");
@@ -164,10 +164,10 @@ fn calls(fields: &RawJson<'_>) -> Result<Vec<ToolCall<'static>>, DecodeError> {
 }
 
 /// A call with `args`, or with the `input` of Anthropic's.
-fn parsed_call(call: &RawJson<'_>, taken: &[&str]) -> Result<ToolCall<'static>, DecodeError> {
+fn parsed_call(call: JsonView<'_>, taken: &[&str]) -> Result<ToolCall<'static>, DecodeError> {
     let name = walk::text(call, "/name").ok_or_else(|| missing("a tool call needs a `name`"))?;
     let arguments = call.get("args").or_else(|| call.get("input"));
-    let arguments = match arguments.map(RawJson::into_text) {
+    let arguments = match arguments.map(JsonView::into_text) {
         None => Arguments::Missing,
         Some(Ok(text)) => Arguments::Text(text.into_owned()),
         Some(Err(value)) if value.is_null() => Arguments::Missing,
@@ -179,13 +179,13 @@ fn parsed_call(call: &RawJson<'_>, taken: &[&str]) -> Result<ToolCall<'static>, 
         let key = Text::new(format!("langchain.{}", key.decode()));
         made.extra_mut().insert(key, value.into_owned());
     }
-    Ok(made)
+    Ok(made.into_owned())
 }
 
 /// Text or parts. Parts that are calls are left out where the message has its calls in a list of their own, as
 /// `LangChain` keeps both.
 fn content_of(
-    content: &RawJson<'_>,
+    content: JsonView<'_>,
     held: bool,
     message: &mut Message<'static>,
     thoughts: &mut Vec<RawJson<'static>>,
@@ -196,17 +196,17 @@ fn content_of(
     }
     let mut parts = Vec::new();
     for (index, part) in content.elements().enumerate() {
-        let kind = walk::text(&part, "/type");
+        let kind = walk::text(part, "/type");
         match kind.as_ref().map(Text::body) {
             None if part.kind() == Kind::String => {
                 parts.push(Part::Text(TextPart::new(
-                    part.into_text().unwrap_or_default().into_owned(),
+                    part.as_text().unwrap_or_default().into_owned(),
                 )));
             }
             Some("tool_use" | "tool_call" | "function_call") if held => {}
             Some("tool_use" | "tool_call") => {
-                let call = parsed_call(&part, &["type", "name", "args", "input", "id"]);
-                message.push_tool_call(call.map_err(|error| error.in_index(index))?);
+                let call = parsed_call(part, &["type", "name", "args", "input", "id"]);
+                message.push_tool_call(call.map_err(|error| error.in_index(index))?.into_owned());
             }
             Some("thinking" | "redacted_thinking" | "reasoning") => thoughts.push(part.into_owned()),
             _ => {
@@ -227,7 +227,8 @@ pub(crate) fn outcome(message: &Message<'_>) -> Option<Outcome> {
     let data = message.extra().get("langchain.response_metadata")?;
     let reason = ["/finish_reason", "/stop_reason"]
         .iter()
-        .find_map(|pointer| walk::text(data, pointer))?;
+        .find_map(|pointer| walk::text(data.view(), pointer))
+        .map(Text::into_owned)?;
     super::shapes::outcome(&reason.decode())
 }
 
@@ -236,7 +237,8 @@ pub(crate) fn model(message: &Message<'_>) -> Option<Text<'static>> {
     let data = message.extra().get("langchain.response_metadata")?;
     ["/model_name", "/model"]
         .iter()
-        .find_map(|pointer| walk::text(data, pointer))
+        .find_map(|pointer| walk::text(data.view(), pointer))
+        .map(Text::into_owned)
 }
 
 fn missing(message: &str) -> DecodeError {
@@ -249,9 +251,9 @@ mod tests {
 
     fn read(json: &str) -> Result<String, DecodeError> {
         let value = RawJson::parse(json)?;
-        assert!(is_one(&value), "{json}");
+        assert!(is_one(value.view()), "{json}");
         let mut trace = tracemill_model::Trace::new();
-        trace.push_message(message(&value)?);
+        trace.push_message(message(value.view())?);
         let mut out = Vec::new();
         trace.write_json(&mut out);
         let text = String::from_utf8(out).unwrap();
@@ -314,8 +316,8 @@ mod tests {
     #[test]
     fn what_is_no_message_is_refused() {
         let json = r#"{"lc":1,"type":"not_implemented","id":["app","Thing"],"repr":"Thing()"}"#;
-        assert!(message(&RawJson::parse(json).unwrap()).is_err());
+        assert!(message(RawJson::parse(json).unwrap().view()).is_err());
         let json = r#"{"lc":1,"type":"constructor","id":["app","Thing"],"kwargs":{"content":"hi"}}"#;
-        assert!(message(&RawJson::parse(json).unwrap()).is_err());
+        assert!(message(RawJson::parse(json).unwrap().view()).is_err());
     }
 }

@@ -26,7 +26,7 @@
 //!
 //! ```
 //! use tracemill_model::Limits;
-//! use tracemill_sources::{Batch, Context, Detection, Head, detect, detect_with, framing_for};
+//! use tracemill_sources::{Batch, Context, Detection, Head, Texts, detect, detect_with, framing_for};
 //!
 //! let file = r#"{"request":{"messages":[{"role":"user","content":"2+2?"}]},"response":{"id":"c1","choices":[
 //! {"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"4"}}]}}"#.replace('\n', "");
@@ -43,7 +43,8 @@
 //!
 //! let context = Context::new(Limits::default());
 //! for line in file.lines() {
-//!     let mut batch = Batch::new();
+//!     let texts = Texts::new();
+//!     let mut batch = Batch::new(&texts);
 //!     source.decode(&context, line, &mut batch)?;
 //!     assert_eq!(batch.traces()[0].messages().len(), 2);
 //!     assert_eq!(batch.traces()[0].id().unwrap().to_string(), "c1");
@@ -124,6 +125,7 @@ mod swink;
 mod tau2_bench;
 mod tau_bench;
 mod terminal_bench;
+mod texts;
 mod toolbench;
 mod tracemill;
 mod turns;
@@ -139,3 +141,4 @@ pub use pieces::{Piece, PieceError, PieceKey, Pieces};
 pub use prompts::Prompts;
 pub use registry::{Note, Skip, SourceInfo, source, sources};
 pub use source::{Batch, Context, Reference, Source};
+pub use texts::Texts;

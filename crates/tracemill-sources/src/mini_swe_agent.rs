@@ -1,7 +1,9 @@
 //! `mini-swe-agent`: trajectories of mini-SWE-agent, with or without an envelope.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, Group, GroupKind, Message, Outcome, RawJson, Role, Text, Trace};
+use tracemill_model::{
+    DecodeError, Framing, Group, GroupKind, JsonView, Message, Outcome, RawJson, Role, Text, Trace,
+};
 
 use crate::detect::Evidence;
 use crate::head::{Head, HeadShape};
@@ -54,21 +56,22 @@ impl Source for MiniSweAgent {
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
         let run = walk::value(context, record)?;
+        let run = batch.keep(run);
         let mut trace = Trace::new();
         if run.kind() == Kind::Array {
-            *trace.messages_mut() = read(&run, context)?;
+            *trace.messages_mut() = read(run, context)?;
         } else {
-            walk::expect(&run, Kind::Object)?;
-            let list = walk::member(&run, "messages", Kind::Array)?;
-            *trace.messages_mut() = read(&list, context).map_err(|error| error.in_key("messages"))?;
-            describe(&run, &mut trace);
+            walk::expect(run, Kind::Object)?;
+            let list = walk::member(run, "messages", Kind::Array)?;
+            *trace.messages_mut() = read(list, context).map_err(|error| error.in_key("messages"))?;
+            describe(run, &mut trace);
         }
         if trace.messages().is_empty() {
             batch.skip(NO_CONVERSATION);
             return Ok(());
         }
         take_exit(&mut trace, batch);
-        let instance = walk::text(&run, "/instance_id").map(|id| id.decode().into_owned());
+        let instance = walk::text(run, "/instance_id").map(|id| id.decode().into_owned());
         let instance =
             instance.or_else(|| walk::stem(context.path(), &[".traj.json", ".traj"]).map(str::to_owned));
         if let Some(instance) = instance {
@@ -93,14 +96,14 @@ pub(crate) fn evidence(head: &Head) -> Option<Evidence> {
     bare.then(|| Evidence::new("a list whose elements are messages"))
 }
 
-fn read(list: &RawJson<'_>, context: &Context) -> Result<Vec<Message<'static>>, DecodeError> {
+fn read<'v>(list: JsonView<'v>, context: &Context) -> Result<Vec<Message<'v>>, DecodeError> {
     walk::messages(list, context.limits(), |turn, said| {
         said.push(walk::message(turn)?)
     })
 }
 
 /// What the envelope says.
-fn describe(run: &RawJson<'_>, trace: &mut Trace<'_>) {
+fn describe<'v>(run: JsonView<'v>, trace: &mut Trace<'v>) {
     let status = run.pointer("/info/exit_status");
     let outcome = status.map(|status| match status.as_text().as_ref().map_or("", Text::body) {
         "Submitted" => Outcome::Completed,
@@ -118,7 +121,7 @@ fn describe(run: &RawJson<'_>, trace: &mut Trace<'_>) {
     );
     // Under its own name it would be taken for the envelope again.
     if let Some(format) = run.get("trajectory_format") {
-        insert(trace, "mini-swe-agent.trajectory_format", format.into_owned());
+        insert(trace, "mini-swe-agent.trajectory_format", format.raw());
     }
 }
 
@@ -142,7 +145,7 @@ fn take_exit(trace: &mut Trace<'_>, batch: &mut Batch<'_>) {
     let written = String::from_utf8(out).unwrap_or_default();
     let exit = RawJson::parse(&written)
         .ok()
-        .and_then(|alone| alone.pointer("/messages/0").map(RawJson::into_owned));
+        .and_then(|alone| alone.pointer("/messages/0").map(JsonView::into_owned));
     if let Some(exit) = exit {
         insert(trace, "exit", exit);
     }

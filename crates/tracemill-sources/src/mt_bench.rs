@@ -1,7 +1,7 @@
 //! `mt-bench`: questions of two turns, and the answers of models, joined by the number of the question.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, Group, GroupKind, Key, RawJson, Role, Text, Trace};
+use tracemill_model::{DecodeError, Framing, Group, GroupKind, JsonView, Key, Role, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -69,7 +69,8 @@ impl Source for MtBench {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let row = walk::object(context, record)?;
-        let question = walk::present(&row, "/question_id").ok_or_else(|| walk::missing("question_id"))?;
+        let question =
+            walk::present(row.view(), "/question_id").ok_or_else(|| walk::missing("question_id"))?;
         if row.get("turns").is_none() && row.get("choices").is_none() {
             return Err(walk::missing("turns"));
         }
@@ -78,7 +79,7 @@ impl Source for MtBench {
         } else {
             "choices"
         };
-        let list = walk::member(&row, list, Kind::Array)?;
+        let list = walk::member(row.view(), list, Kind::Array)?;
         if list.elements().count() > context.limits().messages() {
             let message = format!("more than {} messages in one trace", context.limits().messages());
             return Err(DecodeError::new(
@@ -100,7 +101,7 @@ impl Source for MtBench {
         let at = |index: usize| move |error: DecodeError| PieceError::new(index, error);
         let mut rows = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
-            rows.push(walk::object(context, piece).map_err(at(index))?);
+            rows.push(walk::record(context, piece, batch).map_err(at(index))?);
         }
         let Some(question) = rows.iter().position(|row| row.get("turns").is_some()) else {
             batch.skip(NO_QUESTION);
@@ -113,10 +114,10 @@ impl Source for MtBench {
             .filter(|(_, row)| row.get("choices").is_some())
         {
             answered = true;
-            answer(&rows[question], row, index, context, batch).map_err(at(index))?;
+            answer(rows[question], *row, index, context, batch).map_err(at(index))?;
         }
         if !answered {
-            let trace = make(&rows[question], None, context).map_err(at(question))?;
+            let trace = make(rows[question], None, context).map_err(at(question))?;
             batch.note(NO_ANSWER, 1);
             batch.push_from(question, trace);
         }
@@ -125,17 +126,17 @@ impl Source for MtBench {
 }
 
 /// The traces of one answer.
-fn answer(
-    question: &RawJson<'_>,
-    row: &RawJson<'_>,
+fn answer<'v>(
+    question: JsonView<'v>,
+    row: JsonView<'v>,
     piece: usize,
     context: &Context,
-    batch: &mut Batch<'_>,
+    batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
     let choices = walk::member(row, "choices", Kind::Array)?;
     for (number, choice) in choices.elements().enumerate() {
         let inside = |error: DecodeError| error.in_index(number).in_key("choices");
-        let mut trace = make(question, Some(&choice), context).map_err(inside)?;
+        let mut trace = make(question, Some(choice), context).map_err(inside)?;
         if let Some(id) = walk::text(row, "/answer_id") {
             let id = id.decode().into_owned();
             trace.set_id(walk::key(&if number == 0 {
@@ -158,17 +159,17 @@ fn answer(
 }
 
 /// The turns of a question, with those of a choice between them.
-fn make(
-    question: &RawJson<'_>,
-    choice: Option<&RawJson<'_>>,
+fn make<'v>(
+    question: JsonView<'v>,
+    choice: Option<JsonView<'v>>,
     context: &Context,
-) -> Result<Trace<'static>, DecodeError> {
+) -> Result<Trace<'v>, DecodeError> {
     let mut conversation = Said::new(context.limits());
-    let asked = texts(&walk::member(question, "turns", Kind::Array)?)?;
+    let asked = texts(walk::member(question, "turns", Kind::Array)?)?;
     let mut answers = Vec::new();
     if let Some(choice) = choice {
         answers =
-            texts(&walk::member(choice, "turns", Kind::Array)?).map_err(|error| error.in_key("turns"))?;
+            texts(walk::member(choice, "turns", Kind::Array)?).map_err(|error| error.in_key("turns"))?;
         if answers.len() > asked.len() {
             return Err(walk::wrong("the answer has more turns than the question").in_key("turns"));
         }
@@ -196,10 +197,10 @@ fn make(
     Ok(trace)
 }
 
-fn texts(list: &RawJson<'_>) -> Result<Vec<Text<'static>>, DecodeError> {
+fn texts(list: JsonView<'_>) -> Result<Vec<Text<'static>>, DecodeError> {
     let mut texts = Vec::new();
     for (index, turn) in list.elements().enumerate() {
-        walk::expect(&turn, Kind::String).map_err(|error| error.in_index(index))?;
+        walk::expect(turn, Kind::String).map_err(|error| error.in_index(index))?;
         texts.push(turn.as_text().unwrap_or_default().into_owned());
     }
     Ok(texts)

@@ -1,7 +1,7 @@
 //! `openai-responses`: logs of requests and responses of the Responses API of `OpenAI`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, Limits, Outcome, RawJson, Role, Text};
+use tracemill_model::{DecodeError, Framing, JsonView, Limits, Outcome, Role, Text};
 
 use crate::detect::Evidence;
 use crate::exchange::{self, Answer, Dialect, NOTES, Prompt, SKIPS};
@@ -81,7 +81,7 @@ impl Source for Responses {
 
     fn reference(&self, context: &Context, record: &str) -> Option<Reference> {
         let record = walk::object(context, record).ok()?;
-        let text = |pointer| walk::text(&record, pointer);
+        let text = |pointer| walk::text(record.view(), pointer);
         Some(Reference::new(
             text("/response/id").as_ref().map(Text::body),
             text("/request/previous_response_id").as_ref().map(Text::body),
@@ -95,22 +95,24 @@ impl Source for Responses {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let whole = walk::object(context, record)?;
-        let earlier = earlier.iter().map(|record| walk::object(context, record));
-        let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
-        let prompt = |request: &RawJson<'_>| prompt(request, &earlier);
-        exchange::read_with::<Responses>(&whole, prompt, context.limits(), batch)
+        let whole = walk::record(context, record, batch)?;
+        let earlier = earlier
+            .iter()
+            .map(|record| Ok(batch.keep(walk::object(context, record)?.into_owned())));
+        let earlier = earlier.collect::<Result<Vec<_>, DecodeError>>()?;
+        let prompt = |request| prompt(request, &earlier);
+        exchange::read_with::<Responses>(whole, prompt, context.limits(), batch)
     }
 }
 
 /// What the model was asked: its instructions are those of this request alone (`response_create_params.py` of openai 3.52.0), and
 /// before the input goes what was said in earlier exchanges.
-fn prompt(request: &RawJson<'_>, earlier: &[RawJson<'_>]) -> Result<Prompt, DecodeError> {
+fn prompt<'v>(request: JsonView<'v>, earlier: &[JsonView<'v>]) -> Result<Prompt<'v>, DecodeError> {
     let mut prompt = Prompt::default();
     let mut read = Items::new(Limits::default().with_messages(usize::MAX));
-    let mut say = |from: &RawJson<'_>, key: &str, speaker| {
+    let mut say = |from: JsonView<'v>, key: &str, speaker| {
         let said = from.get(key);
-        let said = said.map_or(Ok(()), |said| read.list(&said, speaker));
+        let said = said.map_or(Ok(()), |said| read.list(said, speaker));
         said.map_err(|error| error.in_key(key))
     };
     say(request, "instructions", Role::System)?;
@@ -120,7 +122,7 @@ fn prompt(request: &RawJson<'_>, earlier: &[RawJson<'_>]) -> Result<Prompt, Deco
             ("response", "output", Role::Assistant),
         ] {
             let said = exchange.get(side);
-            said.map_or(Ok(()), |side| say(&side, key, speaker))
+            said.map_or(Ok(()), |side| say(side, key, speaker))
                 .map_err(|error| {
                     let message = format!("an earlier record is wrong: {error}");
                     DecodeError::new(error.kind(), 0, message)
@@ -130,18 +132,18 @@ fn prompt(request: &RawJson<'_>, earlier: &[RawJson<'_>]) -> Result<Prompt, Deco
     say(request, "input", Role::User)?;
     prompt.messages = read.finish()?;
     if let Some(tools) = request.get("tools").filter(|tools| !tools.is_null()) {
-        let tools = items::tools(&tools, &mut prompt.hosted).map_err(|error| error.in_key("tools"))?;
+        let tools = items::tools(tools, &mut prompt.hosted).map_err(|error| error.in_key("tools"))?;
         prompt.tools = Some(tools);
     }
     let first = earlier.first().and_then(|exchange| exchange.get("request"));
-    let first = first.as_ref().unwrap_or(request);
+    let first = first.unwrap_or(request);
     prompt.before = [
         (first, "/previous_response_id"),
         (first, "/conversation"),
         (request, "/conversation"),
     ]
     .into_iter()
-    .find_map(|(from, key)| walk::present(from, key).map(RawJson::into_owned));
+    .find_map(|(from, key)| walk::present(from, key).map(JsonView::raw));
     Ok(prompt)
 }
 
@@ -150,11 +152,11 @@ impl Dialect for Responses {
     const ANSWERED: &'static [&'static str] = &["output"];
     const NAMES: (&'static str, &'static str) = ("id", "model");
 
-    fn prompt(request: &RawJson<'_>) -> Result<Prompt, DecodeError> {
+    fn prompt(request: JsonView<'_>) -> Result<Prompt<'_>, DecodeError> {
         prompt(request, &[])
     }
 
-    fn answers(response: &RawJson<'_>) -> Result<Vec<Answer>, DecodeError> {
+    fn answers(response: JsonView<'_>) -> Result<Vec<Answer<'_>>, DecodeError> {
         let Some(output) = response
             .get("output")
             .filter(|output| output.kind() == Kind::Array)
@@ -162,7 +164,7 @@ impl Dialect for Responses {
             return Ok(Vec::new());
         };
         let mut read = Items::new(Limits::default().with_messages(usize::MAX));
-        read.list(&output, Role::Assistant)
+        read.list(output, Role::Assistant)
             .map_err(|error| error.in_key("output"))?;
         let messages = read.finish()?;
         if messages.is_empty() {
@@ -175,7 +177,7 @@ impl Dialect for Responses {
     }
 }
 
-fn outcome(response: &RawJson<'_>) -> Option<Outcome> {
+fn outcome(response: JsonView<'_>) -> Option<Outcome> {
     let status = walk::text(response, "/status");
     match status.as_ref().map(Text::body)? {
         "completed" => Some(Outcome::Completed),

@@ -2,7 +2,8 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Content, DecodeError, Framing, Group, GroupKind, Limits, Message, Outcome, RawJson, Role, Text, Trace,
+    Content, DecodeError, Framing, Group, GroupKind, JsonView, Limits, Message, Outcome, RawJson, Role, Text,
+    Trace,
 };
 
 use crate::detect::Evidence;
@@ -71,13 +72,13 @@ impl Source for OpenHands {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let run = walk::object(context, record)?;
+        let run = walk::record(context, record, batch)?;
         let mut events = Events::new(context.limits());
-        if let Some(history) = walk::present(&run, "/history") {
-            walk::expect(&history, Kind::Array).map_err(|error| error.in_key("history"))?;
+        if let Some(history) = walk::present(run, "/history") {
+            walk::expect(history, Kind::Array).map_err(|error| error.in_key("history"))?;
             for (index, entry) in history.elements().enumerate() {
                 events
-                    .read_entry(&entry)
+                    .read_entry(entry)
                     .map_err(|error| error.in_index(index).in_key("history"))?;
             }
         }
@@ -88,15 +89,15 @@ impl Source for OpenHands {
         batch.note(NOISE, events.noise);
         batch.note(UNREAD, events.unread.len() as u64);
         let mut trace = Trace::new();
-        trace.set_outcome(outcome(&run, events.is_finished));
+        trace.set_outcome(outcome(run, events.is_finished));
         *trace.messages_mut() = events.said.messages;
-        trace.set_tools(walk::tools(events.tools.as_ref().map(RawJson::borrowed))?);
-        trace.set_model(walk::text(&run, "/metadata/llm_config/model"));
-        if let Some(instance) = walk::text(&run, "/instance_id") {
+        trace.set_tools(walk::tools(events.tools)?);
+        trace.set_model(walk::text(run, "/metadata/llm_config/model"));
+        if let Some(instance) = walk::text(run, "/instance_id") {
             trace.set_id(walk::key(&instance.decode()));
             trace.set_group(Group::new(walk::key(&instance.decode()), GroupKind::Task));
         }
-        walk::keep_rest(&mut trace, &run, INFO.name, &["history", "instance_id"]);
+        walk::keep_rest(&mut trace, run, INFO.name, &["history", "instance_id"]);
         if !events.unread.is_empty() {
             insert(&mut trace, "events", list(&events.unread)?);
         }
@@ -105,7 +106,7 @@ impl Source for OpenHands {
     }
 }
 
-fn list(values: &[RawJson<'static>]) -> Result<RawJson<'static>, DecodeError> {
+fn list<'v>(values: &[RawJson<'v>]) -> Result<RawJson<'v>, DecodeError> {
     raw(Limits::default().with_depth(Limits::MAX_DEPTH), |w| {
         w.begin_array();
         for value in values {
@@ -116,7 +117,7 @@ fn list(values: &[RawJson<'static>]) -> Result<RawJson<'static>, DecodeError> {
 }
 
 /// How the run ended. That a limit was met stands only in the words of the error.
-fn outcome(run: &RawJson<'_>, is_finished: bool) -> Option<Outcome> {
+fn outcome(run: JsonView<'_>, is_finished: bool) -> Option<Outcome> {
     match walk::present(run, "/error") {
         Some(error) => {
             let text = error
@@ -136,17 +137,17 @@ fn outcome(run: &RawJson<'_>, is_finished: bool) -> Option<Outcome> {
 }
 
 /// What the events come to.
-struct Events {
-    said: Said,
-    tools: Option<RawJson<'static>>,
+struct Events<'a> {
+    said: Said<'a>,
+    tools: Option<JsonView<'a>>,
     /// The ids of the responses that were taken.
-    responses: Vec<Text<'static>>,
-    unread: Vec<RawJson<'static>>,
+    responses: Vec<Text<'a>>,
+    unread: Vec<RawJson<'a>>,
     noise: u64,
     is_finished: bool,
 }
 
-impl Events {
+impl<'a> Events<'a> {
     fn new(limits: Limits) -> Self {
         Events {
             said: Said::new(limits),
@@ -159,10 +160,10 @@ impl Events {
     }
 
     /// An event, or a pair of an action and its observation.
-    fn read_entry(&mut self, entry: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_entry(&mut self, entry: JsonView<'a>) -> Result<(), DecodeError> {
         if entry.kind() == Kind::Array {
             for (index, event) in entry.elements().enumerate() {
-                self.read(&event).map_err(|error| error.in_index(index))?;
+                self.read(event).map_err(|error| error.in_index(index))?;
             }
             return Ok(());
         }
@@ -170,7 +171,7 @@ impl Events {
         self.read(entry)
     }
 
-    fn read(&mut self, event: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read(&mut self, event: JsonView<'a>) -> Result<(), DecodeError> {
         if event.get("action").is_some() {
             self.read_action(event)
         } else {
@@ -178,7 +179,7 @@ impl Events {
         }
     }
 
-    fn read_action(&mut self, event: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_action(&mut self, event: JsonView<'a>) -> Result<(), DecodeError> {
         let action = walk::text(event, "/action").unwrap_or_default();
         let source = walk::text(event, "/source").unwrap_or_default();
         self.is_finished |= action == *"finish";
@@ -186,9 +187,9 @@ impl Events {
             .pointer("/tool_call_metadata/model_response")
             .filter(|response| !response.is_null());
         match (action.body(), source.body(), response) {
-            (_, _, Some(response)) => self.read_response(event, &response),
+            (_, _, Some(response)) => self.read_response(event, response),
             ("system", _, None) => {
-                self.tools = walk::present(event, "/args/tools").map(RawJson::into_owned);
+                self.tools = walk::present(event, "/args/tools");
                 self.say(event, Role::System, event.pointer("/args/content"))
             }
             ("message", "user", None) => self.say(event, Role::User, event.pointer("/args/content")),
@@ -198,14 +199,14 @@ impl Events {
                 Ok(())
             }
             _ => {
-                self.unread.push(event.borrowed().into_owned());
+                self.unread.push(event.raw());
                 Ok(())
             }
         }
     }
 
     /// The message of a response, unless another action of the same response brought it.
-    fn read_response(&mut self, event: &RawJson<'_>, response: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_response(&mut self, event: JsonView<'a>, response: JsonView<'a>) -> Result<(), DecodeError> {
         let inside = |error: DecodeError| error.in_key("model_response").in_key("tool_call_metadata");
         let id = walk::text(response, "/id");
         if let Some(id) = id {
@@ -218,17 +219,17 @@ impl Events {
             .pointer("/choices/0/message")
             .ok_or_else(|| walk::missing("choices[0].message"))
             .map_err(inside)?;
-        let mut message = walk::message(&choice).map_err(inside)?;
+        let mut message = walk::message(choice).map_err(inside)?;
         mark(&mut message, event)?;
         for (pointer, key) in [("/id", "response_id"), ("/usage", "usage")] {
             if let Some(value) = walk::present(response, pointer) {
-                message.extra_mut().insert(Text::from(key), value.into_owned());
+                message.extra_mut().insert(Text::from(key), value.raw());
             }
         }
         self.said.push(message)
     }
 
-    fn read_observation(&mut self, event: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_observation(&mut self, event: JsonView<'a>) -> Result<(), DecodeError> {
         let kind = walk::text(event, "/observation").unwrap_or_default();
         let call = walk::text(event, "/tool_call_metadata/tool_call_id");
         let role = match (kind.body(), &call) {
@@ -239,7 +240,7 @@ impl Events {
                 return Ok(());
             }
             _ => {
-                self.unread.push(event.borrowed().into_owned());
+                self.unread.push(event.raw());
                 return Ok(());
             }
         };
@@ -253,18 +254,16 @@ impl Events {
         mark(&mut message, event)?;
         message.extra_mut().insert(Text::from("observation"), kind.into());
         if let Some(extras) = event.get("extras") {
-            message
-                .extra_mut()
-                .insert(Text::from("extras"), extras.into_owned());
+            message.extra_mut().insert(Text::from("extras"), extras.raw());
         }
         self.said.push(message)
     }
 
     fn say(
         &mut self,
-        event: &RawJson<'_>,
-        role: Role<'static>,
-        content: Option<RawJson<'_>>,
+        event: JsonView<'a>,
+        role: Role<'a>,
+        content: Option<JsonView<'a>>,
     ) -> Result<(), DecodeError> {
         let mut message =
             walk::spoken(role, content).map_err(|error| error.in_key("content").in_key("args"))?;
@@ -277,14 +276,14 @@ impl Events {
 }
 
 /// Says which event a message came from.
-fn mark(message: &mut Message<'static>, event: &RawJson<'_>) -> Result<(), DecodeError> {
+fn mark<'v>(message: &mut Message<'v>, event: JsonView<'v>) -> Result<(), DecodeError> {
     let (id, time) = (event.get("id"), event.get("timestamp"));
     if id.is_none() && time.is_none() {
         return Ok(());
     }
     let origin = raw(Limits::default().with_depth(Limits::MAX_DEPTH), |w| {
         w.begin_object();
-        for (key, value) in [("id", &id), ("timestamp", &time)] {
+        for (key, value) in [("id", id), ("timestamp", time)] {
             if let Some(value) = value {
                 w.key(key).raw(value);
             }

@@ -2,8 +2,8 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    Content, DecodeError, DecodeErrorKind, Fields, Group, GroupKind, Key, Limits, Message, RawJson, Role,
-    ScoreValue, Text, Tool, Trace, digest,
+    Content, DecodeError, DecodeErrorKind, Fields, Group, GroupKind, JsonView, Key, Limits, Message, RawJson,
+    Role, ScoreValue, Text, Tool, Trace, digest,
 };
 
 use crate::record::object;
@@ -218,7 +218,7 @@ fn judgement(label: Text<'_>) -> ScoreValue<'_> {
 }
 
 /// An ordinal, perhaps written as text.
-pub(crate) fn ordinal(value: &RawJson<'_>) -> Option<u64> {
+pub(crate) fn ordinal(value: JsonView<'_>) -> Option<u64> {
     match value.as_text() {
         Some(text) => text.decode().trim().parse().ok(),
         None => value.as_str().parse().ok(),
@@ -242,7 +242,7 @@ pub(crate) fn hash_group(bytes: &[u8]) -> Group<'static> {
 }
 
 /// An identity out of several: `example/turn/index`, of strings without their quotes.
-pub(crate) fn path_key<'v>(values: impl IntoIterator<Item = &'v RawJson<'v>>) -> Key<'static> {
+pub(crate) fn path_key<'v>(values: impl IntoIterator<Item = JsonView<'v>>) -> Key<'static> {
     let steps = values.into_iter();
     let steps = steps.map(|value| value.as_text().unwrap_or_else(|| Text::new(value.as_str())));
     Key::new(Text::joined(steps, "/").into())
@@ -254,14 +254,14 @@ pub(crate) fn joined_key(steps: &[String]) -> Key<'static> {
 }
 
 /// A value as a step of such a path: a string without its quotes.
-pub(crate) fn step(value: &RawJson<'_>) -> String {
-    Key::new(value.borrowed()).to_string()
+pub(crate) fn step(value: JsonView<'_>) -> String {
+    Key::new(value.raw()).to_string()
 }
 
 /// Keeps fields that nobody took, if there are any, as one field of the trace.
 pub(crate) fn keep(
     trace: &mut Trace<'_>,
-    key: &str,
+    key: &'static str,
     rest: &Fields<'_>,
     limits: Limits,
 ) -> Result<(), DecodeError> {
@@ -272,12 +272,12 @@ pub(crate) fn keep(
 }
 
 /// Keeps a value as a field of the trace, under `key` or, if the record has such a field, with underscores behind it.
-pub(crate) fn insert<'a>(trace: &mut Trace<'a>, key: &str, value: RawJson<'a>) {
-    let mut key = key.to_owned();
-    while trace.extra().get(&key).is_some() {
-        key.push('_');
+pub(crate) fn insert<'a>(trace: &mut Trace<'a>, key: impl Into<Text<'a>>, value: RawJson<'a>) {
+    let mut key = key.into();
+    while trace.extra().get(&key.decode()).is_some() {
+        key = Text::new(format!("{key}_"));
     }
-    trace.extra_mut().insert(Text::new(key), value);
+    trace.extra_mut().insert(key, value);
 }
 
 /// Refuses a second conversation in a record that has its own elsewhere.
@@ -296,12 +296,12 @@ pub(crate) fn second_conversation(place: &str) -> DecodeError {
 
 /// Whether what stands under `system`, beside the messages, goes before them: text, or blocks of text, unless it is empty
 /// or the messages have instructions of their own.
-pub(crate) fn instructs(messages: &[Message<'_>], system: &RawJson<'_>) -> bool {
+pub(crate) fn instructs(messages: &[Message<'_>], system: JsonView<'_>) -> bool {
     let first = messages.first();
     if first.is_some_and(|first| matches!(first.role(), Role::System | Role::Developer)) {
         return false;
     }
-    let is_text = |value: Option<RawJson<'_>>| value.is_some_and(|value| value.kind() == Kind::String);
+    let is_text = |value: Option<JsonView<'_>>| value.is_some_and(|value| value.kind() == Kind::String);
     match system.kind() {
         Kind::String => system.as_str() != "\"\"",
         Kind::Array => {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Limits, Trace, digest};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, JsonView, Limits, RawJson, Trace, digest};
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::pieces::{PieceError, Pieces, note};
+use crate::texts::Texts;
 
 /// One dialect of input.
 ///
@@ -17,7 +18,7 @@ use crate::pieces::{PieceError, Pieces, note};
 ///
 /// ```
 /// use tracemill_model::{DecodeError, Framing, Message, Role, Text, Trace};
-/// use tracemill_sources::{Batch, Context, Evidence, Head, Source};
+/// use tracemill_sources::{Batch, Context, Evidence, Head, Source, Texts};
 ///
 /// /// One remark a line, as a JSON string.
 /// #[derive(Debug)]
@@ -49,7 +50,8 @@ use crate::pieces::{PieceError, Pieces, note};
 /// }
 ///
 /// assert!(Remarks.detect(&Head::new(b"\"hi\"\n", true)).is_some());
-/// let mut batch = Batch::new();
+/// let texts = Texts::new();
+/// let mut batch = Batch::new(&texts);
 /// Remarks.decode(&Context::default(), "\"hi\"", &mut batch)?;
 /// assert_eq!(batch.traces().len(), 1);
 /// # Ok::<(), DecodeError>(())
@@ -89,7 +91,7 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// ```
     /// use tracemill_model::json::Cursor;
     /// use tracemill_model::{DecodeError, Framing, RawJson, Trace};
-    /// use tracemill_sources::{Batch, Context, Evidence, Head, PieceError, Pieces, Source};
+    /// use tracemill_sources::{Batch, Context, Evidence, Head, PieceError, Pieces, Source, Texts};
     ///
     /// /// Lines such as `{"run":"a","message":{…}}`, those of several runs mixed.
     /// #[derive(Debug)]
@@ -152,7 +154,8 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// }
     /// assert_eq!(pieces.list()[0].key(), pieces.list()[1].key());
     ///
-    /// let mut batch = Batch::new();
+    /// let texts = Texts::new();
+    /// let mut batch = Batch::new(&texts);
     /// Chatter.assemble(&Context::default(), &lines, &mut batch)?;
     /// assert_eq!(batch.traces()[0].messages().len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -352,8 +355,10 @@ impl Context {
 }
 
 /// What one record holds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Batch<'a> {
+    /// Where what is spelled anew can go.
+    texts: &'a Texts,
     traces: Vec<Trace<'a>>,
     /// The pieces that traces stand for, where they are not the first; by the number of the trace.
     pieces: Vec<(usize, usize)>,
@@ -371,9 +376,30 @@ enum Step {
 }
 
 impl<'a> Batch<'a> {
-    /// Nothing yet.
-    pub fn new() -> Self {
-        Batch::default()
+    /// Nothing yet; records that must be spelled anew are kept among the texts.
+    pub fn new(texts: &'a Texts) -> Self {
+        Batch {
+            texts,
+            traces: Vec::new(),
+            pieces: Vec::new(),
+            skipped: None,
+            notes: Vec::new(),
+            step: Step::OfALog,
+        }
+    }
+
+    /// Where what is spelled anew can go.
+    pub(crate) fn texts(&self) -> &'a Texts {
+        self.texts
+    }
+
+    /// The value where traces can borrow from it.
+    pub(crate) fn keep(&mut self, value: RawJson<'a>) -> JsonView<'a> {
+        value.into_view().unwrap_or_else(|owned| {
+            let (kept, rest) = self.texts.keep(owned);
+            self.texts = rest;
+            kept.view()
+        })
     }
 
     /// Nothing again: the batch serves the next record.

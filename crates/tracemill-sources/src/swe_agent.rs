@@ -1,7 +1,9 @@
 //! `swe-agent`: trajectories of SWE-agent, with function calls or with actions as text.
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{DecodeError, Framing, Group, GroupKind, Message, Outcome, RawJson, Role, Text, Trace};
+use tracemill_model::{
+    DecodeError, Framing, Group, GroupKind, JsonView, Message, Outcome, RawJson, Role, Text, Trace,
+};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -70,14 +72,14 @@ impl Source for SweAgent {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let run = walk::object(context, record)?;
+        let run = walk::record(context, record, batch)?;
         let steps = run.get("trajectory").map_or(0, |steps| steps.elements().count());
-        let Some(history) = walk::present(&run, "/history") else {
+        let Some(history) = walk::present(run, "/history") else {
             batch.skip(NO_CONVERSATION);
             return Ok(());
         };
-        walk::expect(&history, Kind::Array).map_err(|error| error.in_key("history"))?;
-        let messages = walk::messages(&history, context.limits(), |turn, said| said.push(read(turn)?))
+        walk::expect(history, Kind::Array).map_err(|error| error.in_key("history"))?;
+        let messages = walk::messages(history, context.limits(), |turn, said| said.push(read(turn)?))
             .map_err(|error| error.in_key("history"))?;
         if messages.is_empty() {
             batch.skip(NO_CONVERSATION);
@@ -87,9 +89,9 @@ impl Source for SweAgent {
         let mut trace = Trace::new();
         *trace.messages_mut() = messages;
         let status = run.pointer("/info/exit_status");
-        trace.set_outcome(status.as_ref().map(outcome));
-        trace.set_model(model(&run));
-        let instance = walk::text(&run, "/instance_id").map(|id| id.decode().into_owned());
+        trace.set_outcome(status.map(outcome));
+        trace.set_model(model(run));
+        let instance = walk::text(run, "/instance_id").map(|id| id.decode().into_owned());
         let instance = instance.or_else(|| walk::stem(context.path(), &[".traj"]).map(str::to_owned));
         if let Some(instance) = instance {
             trace.set_id(walk::key(&instance));
@@ -97,7 +99,7 @@ impl Source for SweAgent {
         }
         walk::keep_rest(
             &mut trace,
-            &run,
+            run,
             INFO.name,
             &["history", "trajectory", "instance_id"],
         );
@@ -107,16 +109,13 @@ impl Source for SweAgent {
 }
 
 /// One message of the history.
-fn read(turn: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn read(turn: JsonView<'_>) -> Result<Message<'_>, DecodeError> {
     let mut message = walk::message(turn)?;
     if *message.role() == Role::Tool && message.tool_call_id().is_none() {
         let ids = message.extra_mut().remove("tool_call_ids");
-        match ids
-            .as_ref()
-            .map(|ids| ids.elements().collect::<Vec<_>>())
-            .as_deref()
-        {
-            Some([id]) if id.kind() == Kind::String => {
+        let mut all = ids.iter().flat_map(RawJson::elements);
+        match (all.next(), all.next()) {
+            (Some(id), None) if id.kind() == Kind::String => {
                 message.set_tool_call_id(id.as_text().map(Text::into_owned));
             }
             _ => {
@@ -126,7 +125,7 @@ fn read(turn: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
             }
         }
     }
-    let is_demo = turn.get("is_demo").and_then(|demo| demo.as_bool()) == Some(true)
+    let is_demo = turn.get("is_demo").and_then(tracemill_model::JsonView::as_bool) == Some(true)
         || walk::says(turn, "/message_type", "demonstration");
     if is_demo {
         message.set_train(false);
@@ -135,7 +134,7 @@ fn read(turn: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
 }
 
 /// How a run ended. An error with a patch at hand is written as `submitted (exit_cost)`.
-fn outcome(status: &RawJson<'_>) -> Outcome {
+fn outcome(status: JsonView<'_>) -> Outcome {
     let Some(status) = status.as_text() else {
         return Outcome::Unknown;
     };
@@ -155,17 +154,19 @@ fn outcome(status: &RawJson<'_>) -> Outcome {
 }
 
 /// The model that the configuration names, which is an object or text of one.
-fn model(run: &RawJson<'_>) -> Option<Text<'static>> {
+fn model(run: JsonView<'_>) -> Option<Text<'_>> {
     const NAME: &str = "/agent/model/name";
     let config = run.get("replay_config")?;
     match config.as_text() {
-        Some(text) => walk::text(&EmbeddedJson::new().read(&text).ok()?, NAME),
-        None => walk::text(&config, NAME),
+        Some(text) => walk::text(EmbeddedJson::new().read(&text).ok()?.view(), NAME).map(Text::into_owned),
+        None => walk::text(config, NAME),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+
     use super::*;
 
     #[test]
@@ -178,7 +179,11 @@ mod tests {
             ("\"early_exit\"", Outcome::Unknown),
             ("null", Outcome::Unknown),
         ] {
-            assert_eq!(outcome(&RawJson::parse(status).unwrap()), expected, "{status}");
+            assert_eq!(
+                outcome(RawJson::parse(status).unwrap().view()),
+                expected,
+                "{status}"
+            );
         }
     }
 }

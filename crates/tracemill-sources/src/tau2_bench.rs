@@ -2,8 +2,8 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, Elements, Framing, Group, GroupKind, Key, Limits, Message, Outcome, RawJson, Role, Score,
-    ScoreValue, Text, Trace,
+    DecodeError, Elements, Framing, Group, GroupKind, JsonView, Key, Limits, Message, Outcome, RawJson, Role,
+    Score, ScoreValue, Text, Trace,
 };
 
 use crate::detect::Evidence;
@@ -103,23 +103,25 @@ impl Source for Tau2Bench {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let simulation = walk::object(context, record)?;
-        let conversation = conversation(&simulation, context, batch)?;
+        let simulation = walk::record(context, record, batch)?;
+        let conversation = conversation(simulation, context, batch)?;
         if conversation.messages.is_empty() {
             batch.skip(NO_CONVERSATION);
             return Ok(());
         }
         let mut trace = Trace::new();
         *trace.messages_mut() = conversation.messages;
-        trace.set_tools(walk::tools(header(context, TOOLS))?);
+        trace.set_tools(walk::tools(
+            header(context, TOOLS).map(|tools| batch.keep(tools.into_owned())),
+        )?);
         trace.set_model(
             header(context, MODEL)
                 .and_then(|model| model.into_text().ok())
                 .map(Text::into_owned),
         );
-        judge(&simulation, &mut trace)?;
-        identify(&simulation, context, &mut trace)?;
-        walk::keep_rest(&mut trace, &simulation, INFO.name, &TAKEN);
+        judge(simulation, &mut trace)?;
+        identify(simulation, context, &mut trace)?;
+        walk::keep_rest(&mut trace, simulation, INFO.name, &TAKEN);
         if let Some(aside) = conversation.aside {
             insert(&mut trace, "user_side", aside);
         }
@@ -135,26 +137,28 @@ impl Source for Tau2Bench {
 const TAKEN: [&str; 4] = ["id", "task_id", "trial", "messages"];
 
 /// What the agent saw, and what it did not.
-struct Conversation {
-    messages: Vec<Message<'static>>,
-    aside: Option<RawJson<'static>>,
+struct Conversation<'a> {
+    messages: Vec<Message<'a>>,
+    aside: Option<RawJson<'a>>,
 }
 
-fn conversation(
-    simulation: &RawJson<'_>,
+fn conversation<'v>(
+    simulation: JsonView<'v>,
     context: &Context,
-    batch: &mut Batch<'_>,
-) -> Result<Conversation, DecodeError> {
+    batch: &mut Batch<'v>,
+) -> Result<Conversation<'v>, DecodeError> {
     let list = walk::member(simulation, "messages", Kind::Array)?;
     let mut aside = Vec::new();
-    let policy = header(context, POLICY)
-        .and_then(|policy| policy.into_text().ok())
+    let policy = header(context, POLICY);
+    let policy = policy
+        .as_ref()
+        .and_then(tracemill_model::RawJson::as_text)
         .filter(|policy| !policy.is_empty());
     let before = usize::from(policy.is_some());
-    let mut messages = walk::messages(&list, context.limits(), |turn, conversation| {
+    let mut messages = walk::messages(list, context.limits(), |turn, conversation| {
         let is_users = is_users(turn);
         if is_users {
-            aside.push((before + conversation.messages.len(), turn.borrowed().into_owned()));
+            aside.push((before + conversation.messages.len(), turn.into_owned()));
         }
         match read(turn, is_users)? {
             Some(message) => conversation.push(message),
@@ -178,7 +182,7 @@ fn conversation(
 }
 
 /// Whether a turn is a call of the user, or the result of one.
-fn is_users(turn: &RawJson<'_>) -> bool {
+fn is_users(turn: JsonView<'_>) -> bool {
     let calls = || walk::present(turn, "/tool_calls").is_some_and(|calls| calls.elements().next().is_some());
     match walk::text(turn, "/role").as_ref().map_or("", Text::body) {
         "tool" => walk::says(turn, "/requestor", "user"),
@@ -188,7 +192,7 @@ fn is_users(turn: &RawJson<'_>) -> bool {
 }
 
 /// One turn; none if it is only of the user's own tools.
-fn read(turn: &RawJson<'_>, is_users: bool) -> Result<Option<Message<'static>>, DecodeError> {
+fn read(turn: JsonView<'_>, is_users: bool) -> Result<Option<Message<'_>>, DecodeError> {
     let role = walk::text(turn, "/role").unwrap_or_default();
     match (role.body(), is_users) {
         ("tool", true) => Ok(None),
@@ -203,16 +207,16 @@ fn read(turn: &RawJson<'_>, is_users: bool) -> Result<Option<Message<'static>>, 
 }
 
 /// The result of a call: its `id` is that of the call.
-fn tool(turn: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn tool(turn: JsonView<'_>) -> Result<Message<'_>, DecodeError> {
     let mut message =
         walk::spoken(Role::Tool, turn.get("content")).map_err(|error| error.in_key("content"))?;
     message.set_tool_call_id(walk::text(turn, "/id"));
-    message.set_is_error(turn.get("error").and_then(|error| error.as_bool()));
+    message.set_is_error(turn.get("error").and_then(tracemill_model::JsonView::as_bool));
     walk::keep_in_message(&mut message, turn, &["role", "content", "id", "error"]);
     Ok(message)
 }
 
-fn apart(aside: &[(usize, RawJson<'static>)]) -> Result<Option<RawJson<'static>>, DecodeError> {
+fn apart<'v>(aside: &[(usize, RawJson<'v>)]) -> Result<Option<RawJson<'v>>, DecodeError> {
     if aside.is_empty() {
         return Ok(None);
     }
@@ -232,7 +236,7 @@ fn apart(aside: &[(usize, RawJson<'static>)]) -> Result<Option<RawJson<'static>>
 }
 
 /// The scores and the outcome.
-fn judge(simulation: &RawJson<'_>, trace: &mut Trace<'_>) -> Result<(), DecodeError> {
+fn judge<'v>(simulation: JsonView<'v>, trace: &mut Trace<'v>) -> Result<(), DecodeError> {
     let reason = walk::text(simulation, "/termination_reason");
     let outcome = match reason.as_ref().map_or("", Text::body) {
         "user_stop" | "agent_stop" => Some(Outcome::Completed),
@@ -249,7 +253,7 @@ fn judge(simulation: &RawJson<'_>, trace: &mut Trace<'_>) -> Result<(), DecodeEr
         Some(reward) => ScoreValue::read(&mut reward.cursor()).map_err(in_reward)?,
     };
     let failed = outcome == Some(Outcome::Errored);
-    let judges_nothing = failed && reward.as_ref().and_then(RawJson::as_f64) == Some(0.0);
+    let judges_nothing = failed && reward.and_then(JsonView::as_f64) == Some(0.0);
     let value = if judges_nothing {
         ScoreValue::Missing(Text::from("the simulation failed"))
     } else {
@@ -258,8 +262,8 @@ fn judge(simulation: &RawJson<'_>, trace: &mut Trace<'_>) -> Result<(), DecodeEr
     trace.push_score(Score::new(Some(Text::from("reward")), value).into_owned());
     let breakdown = simulation.pointer("/reward_info/reward_breakdown");
     for (name, value) in breakdown
-        .iter()
-        .flat_map(RawJson::members)
+        .into_iter()
+        .flat_map(JsonView::members)
         .filter(|_| !judges_nothing)
     {
         let value = ScoreValue::read(&mut value.cursor()).map_err(|error| {
@@ -275,8 +279,12 @@ fn judge(simulation: &RawJson<'_>, trace: &mut Trace<'_>) -> Result<(), DecodeEr
 }
 
 /// Its identity, and the task it competes in.
-fn identify(simulation: &RawJson<'_>, context: &Context, trace: &mut Trace<'_>) -> Result<(), DecodeError> {
-    let key = |value: RawJson<'_>| match value.kind() {
+fn identify<'v>(
+    simulation: JsonView<'v>,
+    context: &Context,
+    trace: &mut Trace<'v>,
+) -> Result<(), DecodeError> {
+    let key = |value: JsonView<'_>| match value.kind() {
         Kind::String | Kind::Number => Some(Key::new(value.into_owned())),
         _ => None,
     };
@@ -291,7 +299,7 @@ fn identify(simulation: &RawJson<'_>, context: &Context, trace: &mut Trace<'_>) 
             if let Some(domain) = &domain {
                 w.raw(domain);
             }
-            w.raw(&task).end_array();
+            w.raw(task).end_array();
         })?;
         trace.set_group(Group::new(Key::new(key), GroupKind::Task));
     }
@@ -299,7 +307,7 @@ fn identify(simulation: &RawJson<'_>, context: &Context, trace: &mut Trace<'_>) 
 }
 
 /// What the run says of itself.
-fn run(context: &Context) -> Result<Option<RawJson<'static>>, DecodeError> {
+fn run<'v>(context: &Context) -> Result<Option<RawJson<'v>>, DecodeError> {
     let kept: Vec<_> = KEPT
         .iter()
         .filter_map(|(index, name)| Some((*name, header(context, *index)?)))

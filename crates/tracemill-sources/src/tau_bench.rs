@@ -5,8 +5,8 @@
 
 use tracemill_model::json::Cursor;
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Elements, Framing, Group, GroupKind, Key, Outcome, RawJson, Score,
-    ScoreValue, Text, Trace,
+    DecodeError, DecodeErrorKind, Elements, Framing, Group, GroupKind, JsonView, Key, Outcome, RawJson,
+    Score, ScoreValue, Text, Trace,
 };
 
 use crate::detect::Evidence;
@@ -129,7 +129,11 @@ impl<'a> Trial<'a> {
         if trace.messages().is_empty() {
             return None;
         }
-        let failed = trace.extra().get("info").is_some_and(is_failure);
+        let failed = trace
+            .extra()
+            .get("info")
+            .map(RawJson::view)
+            .is_some_and(is_failure);
         if failed && trace.outcome().is_none() {
             trace.set_outcome(Outcome::Errored);
         }
@@ -155,7 +159,7 @@ impl<'a> Trial<'a> {
 }
 
 /// Whether `info` is what the harness writes when a trial raised an exception.
-fn is_failure(info: &RawJson<'_>) -> bool {
+fn is_failure(info: JsonView<'_>) -> bool {
     ["error", "traceback"]
         .iter()
         .any(|key| info.get(key).is_some_and(|value| !value.is_null()))

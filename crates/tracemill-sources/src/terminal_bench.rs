@@ -2,7 +2,7 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    DecodeError, Elements, Framing, Group, GroupKind, Outcome, RawJson, Role, Score, ScoreValue, Text, Trace,
+    DecodeError, Elements, Framing, Group, GroupKind, JsonView, Outcome, Role, Score, ScoreValue, Text, Trace,
 };
 
 use crate::detect::Evidence;
@@ -61,30 +61,30 @@ impl Source for TerminalBench {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let trial = walk::object(context, record)?;
-        let Some(instruction) = walk::text(&trial, "/instruction").filter(|text| !text.is_empty()) else {
+        let trial = walk::record(context, record, batch)?;
+        let Some(instruction) = walk::text(trial, "/instruction").filter(|text| !text.is_empty()) else {
             batch.skip(NO_INSTRUCTION);
             return Ok(());
         };
         let mut trace = Trace::new();
         trace.push_message(said(Role::User, instruction));
-        if let Some(name) = walk::text(&trial, "/trial_name") {
+        if let Some(name) = walk::text(trial, "/trial_name") {
             trace.set_id(walk::key(&name.decode()));
         }
-        if let Some(task) = walk::text(&trial, "/task_id") {
+        if let Some(task) = walk::text(trial, "/task_id") {
             trace.set_group(Group::new(walk::key(&task.decode()), GroupKind::Task));
         }
-        trace.set_outcome(outcome(&trial));
-        trace.push_score(Score::new(Some(Text::from("resolved")), resolved(&trial)?));
+        trace.set_outcome(outcome(trial));
+        trace.push_score(Score::new(Some(Text::from("resolved")), resolved(trial)?));
         let taken = ["trial_name", "task_id", "instruction", "is_resolved"];
-        walk::keep_rest(&mut trace, &trial, INFO.name, &taken);
+        walk::keep_rest(&mut trace, trial, INFO.name, &taken);
         batch.note(NO_ANSWER, 1);
         batch.push(trace);
         Ok(())
     }
 }
 
-fn outcome(trial: &RawJson<'_>) -> Option<Outcome> {
+fn outcome(trial: JsonView<'_>) -> Option<Outcome> {
     let mode = walk::text(trial, "/failure_mode")?;
     Some(match mode.body() {
         "unset" | "none" => Outcome::Completed,
@@ -93,12 +93,12 @@ fn outcome(trial: &RawJson<'_>) -> Option<Outcome> {
     })
 }
 
-fn resolved(trial: &RawJson<'_>) -> Result<ScoreValue<'static>, DecodeError> {
+fn resolved(trial: JsonView<'_>) -> Result<ScoreValue<'_>, DecodeError> {
     match trial.get("is_resolved") {
         None => Ok(ScoreValue::Missing(Text::from("no `is_resolved`"))),
         Some(value) if value.is_null() => Ok(ScoreValue::Missing(Text::from("null"))),
         Some(value) => {
-            walk::expect(&value, Kind::Bool).map_err(|error| error.in_key("is_resolved"))?;
+            walk::expect(value, Kind::Bool).map_err(|error| error.in_key("is_resolved"))?;
             Ok(ScoreValue::Bool(value.as_str() == "true"))
         }
     }

@@ -1,7 +1,9 @@
 //! `toolbench`: answers of `ToolBench`, a search tree and the conversation that came out of it.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, Limits, Message, RawJson, Role, Score, ScoreValue, Text, Trace};
+use tracemill_model::{
+    DecodeError, Framing, JsonView, Limits, Message, Role, Score, ScoreValue, Text, Trace,
+};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -64,21 +66,21 @@ impl Source for ToolBench {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let answer = walk::object(context, record)?;
+        let answer = walk::record(context, record, batch)?;
         let lists = answer
             .pointer("/answer_generation/train_messages")
             .filter(|lists| !lists.is_null());
-        let lists: Vec<_> = lists.iter().flat_map(RawJson::elements).collect();
+        let lists: Vec<_> = lists.into_iter().flat_map(JsonView::elements).collect();
         let inside = |error: DecodeError| error.in_key("train_messages").in_key("answer_generation");
         let tools = walk::tools(answer.pointer("/answer_generation/function"))
             .map_err(|error| error.in_key("function").in_key("answer_generation"))?;
         let mut beginnings = 0;
         for (index, list) in lists.iter().enumerate() {
-            if lists[index + 1..].iter().any(|later| begins(later, list)) {
+            if lists[index + 1..].iter().any(|later| begins(*later, *list)) {
                 beginnings += 1;
                 continue;
             }
-            let messages = read(list, context.limits()).map_err(|error| inside(error.in_index(index)))?;
+            let messages = read(*list, context.limits()).map_err(|error| inside(error.in_index(index)))?;
             if messages.is_empty() {
                 continue;
             }
@@ -99,7 +101,7 @@ impl Source for ToolBench {
                 let value = ScoreValue::read(&mut win.cursor()).map_err(|error| error.in_key("win"))?;
                 trace.push_score(Score::new(Some(Text::from("win")), value).into_owned());
             }
-            keep(&mut trace, &answer)?;
+            keep(&mut trace, answer)?;
             batch.push(trace);
         }
         if batch.traces().is_empty() {
@@ -111,20 +113,20 @@ impl Source for ToolBench {
     }
 }
 
-fn read(list: &RawJson<'_>, limits: Limits) -> Result<Vec<Message<'static>>, DecodeError> {
+fn read(list: JsonView<'_>, limits: Limits) -> Result<Vec<Message<'_>>, DecodeError> {
     walk::expect(list, Kind::Array)?;
     walk::messages(list, limits, |turn, said| said.push(walk::message(turn)?))
 }
 
 /// Whether a list begins with all of another.
-fn begins(list: &RawJson<'_>, with: &RawJson<'_>) -> bool {
+fn begins<'v>(list: JsonView<'v>, with: JsonView<'v>) -> bool {
     let mut elements = list.elements();
     with.elements()
         .all(|element| elements.next().is_some_and(|other| other == element))
 }
 
 /// Keeps everything but what became the conversation.
-fn keep(trace: &mut Trace<'_>, answer: &RawJson<'_>) -> Result<(), DecodeError> {
+fn keep<'v>(trace: &mut Trace<'v>, answer: JsonView<'v>) -> Result<(), DecodeError> {
     walk::keep_rest(trace, answer, INFO.name, &["answer_generation", "win"]);
     let Some(generation) = answer.get("answer_generation") else {
         return Ok(());
@@ -133,7 +135,7 @@ fn keep(trace: &mut Trace<'_>, answer: &RawJson<'_>) -> Result<(), DecodeError> 
         w.begin_object();
         for (key, value) in generation.members() {
             if !matches!(key.body(), "train_messages" | "function") {
-                w.text_key(&key).raw(&value);
+                w.text_key(&key).raw(value);
             }
         }
         w.end_object();

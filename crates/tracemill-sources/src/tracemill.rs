@@ -1,7 +1,7 @@
 //! `tracemill`: the canonical trace, and any record with `messages`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, DecodeErrorKind, Framing, RawJson, Trace};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, JsonView, Trace};
 
 use crate::anthropic;
 use crate::arena_hard;
@@ -60,12 +60,16 @@ impl Source for Tracemill {
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
         let mut trace = Trace::from_json_with(record, context.limits())?;
-        if trace.extra().get("response").is_some_and(is_unread) {
+        if trace
+            .extra()
+            .get("response")
+            .is_some_and(|response| is_unread(response.view()))
+        {
             let message = "a request with its `response` is a log: read it as `openai-chat`";
             return Err(DecodeError::new(DecodeErrorKind::WrongValue, 0, message).in_key("response"));
         }
         let beside = trace.extra().get(SYSTEM);
-        if beside.is_some_and(|system| instructs(trace.messages(), system)) {
+        if beside.is_some_and(|system| instructs(trace.messages(), system.view())) {
             say_first(&mut trace)?;
         }
         batch.push(trace);
@@ -102,6 +106,6 @@ fn has_messages(head: &Head) -> bool {
 }
 
 /// Whether a response still holds the answer. (Traces of `openai-chat` keep the rest of the response.)
-fn is_unread(response: &RawJson<'_>) -> bool {
+fn is_unread(response: JsonView<'_>) -> bool {
     response.pointer("/choices/0/message").is_some()
 }

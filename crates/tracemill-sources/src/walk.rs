@@ -1,16 +1,28 @@
 //! What readers of whole documents share: a record is checked once, as tokens, and then walked.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Key, Limits, Message, RawJson, Role, Text, Tool, Trace};
+use tracemill_model::{
+    DecodeError, DecodeErrorKind, JsonView, Key, Limits, Message, RawJson, Role, Text, Tool, Trace,
+};
 
 use crate::parts::insert;
-use crate::source::Context;
+use crate::source::{Batch, Context};
 
 /// The whole record, which must be an object.
 pub(crate) fn object<'a>(context: &Context, record: &'a str) -> Result<RawJson<'a>, DecodeError> {
     let whole = value(context, record)?;
-    expect(&whole, Kind::Object)?;
+    expect(whole.view(), Kind::Object)?;
     Ok(whole)
+}
+
+/// The whole record, which must be an object, where traces can borrow from it.
+pub(crate) fn record<'a>(
+    context: &Context,
+    record: &'a str,
+    batch: &mut Batch<'a>,
+) -> Result<JsonView<'a>, DecodeError> {
+    let whole = object(context, record)?;
+    Ok(batch.keep(whole))
 }
 
 /// The whole record, whatever it is.
@@ -22,7 +34,7 @@ pub(crate) fn value<'a>(context: &Context, record: &'a str) -> Result<RawJson<'a
 }
 
 /// Requires a value of this type.
-pub(crate) fn expect(value: &RawJson<'_>, kind: Kind) -> Result<(), DecodeError> {
+pub(crate) fn expect(value: JsonView<'_>, kind: Kind) -> Result<(), DecodeError> {
     if value.kind() == kind {
         return Ok(());
     }
@@ -31,9 +43,9 @@ pub(crate) fn expect(value: &RawJson<'_>, kind: Kind) -> Result<(), DecodeError>
 }
 
 /// The member `key`, which must be there and of this type.
-pub(crate) fn member<'v>(object: &'v RawJson<'_>, key: &str, kind: Kind) -> Result<RawJson<'v>, DecodeError> {
+pub(crate) fn member<'v>(object: JsonView<'v>, key: &str, kind: Kind) -> Result<JsonView<'v>, DecodeError> {
     let value = object.get(key).ok_or_else(|| missing(key))?;
-    expect(&value, kind).map_err(|error| error.in_key(key))?;
+    expect(value, kind).map_err(|error| error.in_key(key))?;
     Ok(value)
 }
 
@@ -52,46 +64,46 @@ pub(crate) fn wrong(message: impl Into<String>) -> DecodeError {
 }
 
 /// The text at a pointer; `None` if there is none or it is something else.
-pub(crate) fn text(value: &RawJson<'_>, pointer: &str) -> Option<Text<'static>> {
-    value.pointer(pointer)?.as_text().map(Text::into_owned)
+pub(crate) fn text<'v>(value: JsonView<'v>, pointer: &str) -> Option<Text<'v>> {
+    value.pointer(pointer)?.as_text()
 }
 
 /// The value at a pointer, unless it is `null`.
-pub(crate) fn present<'v>(value: &'v RawJson<'_>, pointer: &str) -> Option<RawJson<'v>> {
+pub(crate) fn present<'v>(value: JsonView<'v>, pointer: &str) -> Option<JsonView<'v>> {
     value.pointer(pointer).filter(|value| !value.is_null())
 }
 
 /// Whether the value at a pointer is this text.
-pub(crate) fn says(value: &RawJson<'_>, pointer: &str, expected: &str) -> bool {
+pub(crate) fn says(value: JsonView<'_>, pointer: &str, expected: &str) -> bool {
     text(value, pointer).is_some_and(|text| text == *expected)
 }
 
 /// Reads a message as the canonical form and the `OpenAI` API have it.
-pub(crate) fn message(value: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
-    Message::read(&mut value.cursor()).map(Message::into_owned)
+pub(crate) fn message(value: JsonView<'_>) -> Result<Message<'_>, DecodeError> {
+    Message::read(&mut value.cursor())
 }
 
 /// Reads every element of a list into messages; errors name the element.
-pub(crate) fn messages(
-    list: &RawJson<'_>,
+pub(crate) fn messages<'v>(
+    list: JsonView<'v>,
     limits: Limits,
-    mut read: impl FnMut(&RawJson<'_>, &mut Said) -> Result<(), DecodeError>,
-) -> Result<Vec<Message<'static>>, DecodeError> {
+    mut read: impl FnMut(JsonView<'v>, &mut Said<'v>) -> Result<(), DecodeError>,
+) -> Result<Vec<Message<'v>>, DecodeError> {
     let mut said = Said::new(limits);
     for (index, element) in list.elements().enumerate() {
-        read(&element, &mut said).map_err(|error| error.in_index(index))?;
+        read(element, &mut said).map_err(|error| error.in_index(index))?;
     }
     Ok(said.messages)
 }
 
 /// A conversation as it is read, no longer than allowed.
 #[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) messages: Vec<Message<'static>>,
+pub(crate) struct Said<'v> {
+    pub(crate) messages: Vec<Message<'v>>,
     limit: usize,
 }
 
-impl Said {
+impl<'v> Said<'v> {
     pub(crate) fn new(limits: Limits) -> Self {
         Said {
             messages: Vec::new(),
@@ -100,7 +112,7 @@ impl Said {
     }
 
     /// Adds a message.
-    pub(crate) fn push(&mut self, message: Message<'static>) -> Result<(), DecodeError> {
+    pub(crate) fn push(&mut self, message: Message<'v>) -> Result<(), DecodeError> {
         if self.messages.len() >= self.limit {
             let message = format!("more than {} messages in one trace", self.limit);
             return Err(DecodeError::new(DecodeErrorKind::OverLimit, 0, message));
@@ -111,24 +123,22 @@ impl Said {
 }
 
 /// Reads tool definitions; `null` and nothing are none.
-pub(crate) fn tools(list: Option<RawJson<'_>>) -> Result<Option<Vec<Tool<'static>>>, DecodeError> {
+pub(crate) fn tools(list: Option<JsonView<'_>>) -> Result<Option<Vec<Tool<'_>>>, DecodeError> {
     let Some(list) = list.filter(|list| !list.is_null()) else {
         return Ok(None);
     };
     let tools = Tool::read_list(&mut list.cursor())?;
-    Ok(Some(tools.into_iter().map(Tool::into_owned).collect()))
+    Ok(Some(tools))
 }
 
 /// What a record says of itself in the words of a trace.
-pub(crate) fn identify(row: &RawJson<'_>, trace: &mut Trace<'_>, taken: &mut Vec<&str>) {
-    let id = row
-        .get("id")
-        .filter(|id| matches!(id.kind(), Kind::String | Kind::Number));
-    if let Some(id) = id {
-        trace.set_id(Key::new(id.into_owned()));
+pub(crate) fn identify<'v>(row: JsonView<'v>, trace: &mut Trace<'v>, taken: &mut Vec<&str>) {
+    let [id, model] = row.pick(["id", "model"]);
+    if let Some(id) = id.filter(|id| matches!(id.kind(), Kind::String | Kind::Number)) {
+        trace.set_id(Key::new(id.raw()));
         taken.push("id");
     }
-    if let Some(model) = text(row, "/model") {
+    if let Some(model) = model.and_then(JsonView::as_text) {
         trace.set_model(model);
         taken.push("model");
     }
@@ -141,19 +151,19 @@ const OF_TRACES: [&str; 9] = [
 
 /// Keeps the members of a record that were not taken. Those that a trace would read as its own get the name of the
 /// source before theirs.
-pub(crate) fn keep_rest(trace: &mut Trace<'_>, record: &RawJson<'_>, source: &str, taken: &[&str]) {
+pub(crate) fn keep_rest<'v>(trace: &mut Trace<'v>, record: JsonView<'v>, source: &str, taken: &[&str]) {
     for (key, value) in record.members() {
         let name = key.decode();
-        let value = value.into_owned();
+        let value = value.raw();
         if taken.contains(&&*name) {
             continue;
         }
         if name == "metadata" && trace.metadata().is_none() {
             trace.set_metadata(value);
         } else if name == "metadata" || OF_TRACES.contains(&&*name) {
-            insert(trace, &format!("{source}.{name}"), value);
+            insert(trace, format!("{source}.{name}"), value);
         } else {
-            insert(trace, &name, value);
+            insert(trace, key, value);
         }
     }
 }
@@ -175,32 +185,34 @@ const OF_MESSAGES: [&str; 12] = [
 ];
 
 /// Keeps the members of a turn that were not taken, as [`keep_rest`] does.
-pub(crate) fn keep_in_message(message: &mut Message<'_>, turn: &RawJson<'_>, taken: &[&str]) {
+pub(crate) fn keep_in_message<'v>(message: &mut Message<'v>, turn: JsonView<'v>, taken: &[&str]) {
     for (key, value) in turn.members() {
         let name = key.decode();
         if taken.contains(&&*name) {
             continue;
         }
         let key = if OF_MESSAGES.contains(&&*name) {
-            format!("source.{name}")
+            Text::new(format!("source.{name}"))
         } else {
-            name.into_owned()
+            key
         };
-        message.extra_mut().insert(Text::new(key), value.into_owned());
+        message.extra_mut().insert(key, value.raw());
     }
 }
 
 /// A message of this role with this content, if there is any.
-pub(crate) fn spoken(
-    role: Role<'static>,
-    content: Option<RawJson<'_>>,
-) -> Result<Message<'static>, DecodeError> {
+pub(crate) fn spoken<'v>(role: Role<'v>, content: Option<JsonView<'v>>) -> Result<Message<'v>, DecodeError> {
     let mut message = Message::new(role);
     if let Some(content) = content {
         let content = tracemill_model::Content::read(&mut content.cursor())?;
-        message.set_content(content.into_owned());
+        message.set_content(content);
     }
     Ok(message)
+}
+
+/// The messages, independent of where they were read.
+pub(crate) fn owned(messages: Vec<Message<'_>>) -> Vec<Message<'static>> {
+    messages.into_iter().map(Message::into_owned).collect()
 }
 
 /// A text as an identity.
@@ -240,7 +252,7 @@ mod tests {
     fn fields_that_a_trace_would_take_for_its_own_are_kept_under_another_name() {
         let record = RawJson::parse(r#"{"id":1,"note":2,"metadata":{"a":1}}"#).unwrap();
         let mut trace = Trace::new();
-        keep_rest(&mut trace, &record, "it", &[]);
+        keep_rest(&mut trace, record.view(), "it", &[]);
         let mut out = Vec::new();
         trace.write_json(&mut out);
         assert_eq!(

@@ -1,7 +1,7 @@
 //! `who-and-when`: conversations of several agents, with the step at which they went wrong.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, Group, GroupKind, RawJson, Score, ScoreValue, Text, Trace};
+use tracemill_model::{DecodeError, Framing, Group, GroupKind, JsonView, Score, ScoreValue, Text, Trace};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -51,9 +51,9 @@ impl Source for WhoAndWhen {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let case = walk::object(context, record)?;
-        let history = walk::member(&case, "history", Kind::Array)?;
-        let messages = walk::messages(&history, context.limits(), |turn, said| {
+        let case = walk::record(context, record, batch)?;
+        let history = walk::member(case, "history", Kind::Array)?;
+        let messages = walk::messages(history, context.limits(), |turn, said| {
             said.push(walk::message(turn)?)
         })
         .map_err(|error| error.in_key("history"))?;
@@ -63,23 +63,23 @@ impl Source for WhoAndWhen {
         }
         let mut trace = Trace::new();
         *trace.messages_mut() = messages;
-        if let Some(question) = walk::text(&case, "/question_ID") {
+        if let Some(question) = walk::text(case, "/question_ID") {
             trace.set_id(walk::key(&question.decode()));
             trace.set_group(Group::new(walk::key(&question.decode()), GroupKind::Task));
         }
         let mut taken = vec!["history", "question_ID"];
-        if let Some((key, verdict)) = verdict(&case) {
+        if let Some((key, verdict)) = verdict(case) {
             taken.push(key);
             trace.push_score(Score::new(Some(Text::from("correct")), verdict));
         }
-        walk::keep_rest(&mut trace, &case, INFO.name, &taken);
+        walk::keep_rest(&mut trace, case, INFO.name, &taken);
         batch.push(trace);
         Ok(())
     }
 }
 
 /// Whether the agents came to the right answer; anything but a boolean is kept as it is.
-fn verdict(case: &RawJson<'_>) -> Option<(&'static str, ScoreValue<'static>)> {
+fn verdict(case: JsonView<'_>) -> Option<(&'static str, ScoreValue<'_>)> {
     ["is_correct", "is_corrected"]
         .into_iter()
         .find_map(|key| Some((key, ScoreValue::Bool(case.get(key)?.as_bool()?))))

@@ -11,7 +11,9 @@ use std::path::Path;
 
 use common::{Case, cases};
 use serde_json::Value;
-use tracemill_sources::{Batch, Context, Detection, Head, Piece, PieceKey, Pieces, SourceOptions, detect};
+use tracemill_sources::{
+    Batch, Context, Detection, Head, Piece, PieceKey, Pieces, SourceOptions, Texts, detect,
+};
 
 /// How many records of each source were compared.
 type Compared = BTreeMap<&'static str, usize>;
@@ -97,7 +99,8 @@ fn compare_sessions(case: &Case, compared: &mut Compared) {
     let mut got = Vec::new();
     for (_, texts) in &groups {
         let texts: Vec<_> = texts.iter().map(String::as_str).collect();
-        let mut batch = Batch::new();
+        let kept = Texts::new();
+        let mut batch = Batch::new(&kept);
         let assembled = source.assemble(&context, &texts, &mut batch);
         assembled.unwrap_or_else(|error| panic!("{}: {error}", case.name()));
         got.extend(batch.traces().iter().map(conversation));
@@ -113,7 +116,8 @@ fn compare_sessions(case: &Case, compared: &mut Compared) {
 
 /// The conversations of a record as the source reads it alone; nothing if it is rejected.
 fn read(reader: &common::Reader, record: &str) -> Option<Vec<Vec<plain::Turn>>> {
-    let mut batch = Batch::new();
+    let kept = Texts::new();
+    let mut batch = Batch::new(&kept);
     let mut pieces = Pieces::new();
     let texts: Vec<_>;
     if reader.source.assembles() {

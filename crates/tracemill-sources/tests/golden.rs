@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use common::{Case, cases, decode};
-use tracemill_sources::{ChainIndex, ChainKeys, Detection, Head, SourceOptions, detect_with, source};
+use tracemill_sources::{
+    Batch, ChainIndex, ChainKeys, Detection, Head, SourceOptions, Texts, detect_with, source,
+};
 
 /// What a case gives: the canonical lines and the account.
 struct Outcome {
@@ -28,7 +30,8 @@ fn read(case: &Case) -> Outcome {
     let mut account = format!("detected: {found}\nframing: {framing}\n");
     let mut chains = ChainIndex::new();
     for (number, record) in records.iter().enumerate() {
-        let batch = reader.decode(record);
+        let texts = Texts::new();
+        let batch = reader.decode(record, &texts);
         let _ = match &batch {
             Err(error) => writeln!(account, "record {number}: {}: {error}", error.kind().code()),
             Ok(batch) => match (batch.skipped(), batch.traces().len()) {
@@ -38,7 +41,7 @@ fn read(case: &Case) -> Outcome {
                 (Some(code), _) => panic!("{}: skipped as {code}, and traces", case.name()),
             },
         };
-        let batch = batch.unwrap_or_default();
+        let batch = batch.unwrap_or_else(|_| Batch::new(&texts));
         for (code, count) in batch.notes() {
             let _ = writeln!(account, "  noted: {code}: {count}");
         }
@@ -139,7 +142,8 @@ fn what_was_written_is_read_again_as_it_is() {
             let found = detected(&Head::new(line.as_bytes(), true));
             assert!(!known || found == "tracemill (key `messages`)", "{name}: {found}");
             let source = tracemill.make();
-            let batch = decode(&*source, line).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let texts = Texts::new();
+            let batch = decode(&*source, line, &texts).unwrap_or_else(|error| panic!("{name}: {error}"));
             for trace in batch.traces() {
                 trace.write_json(&mut again);
                 again.push(b'\n');

@@ -1,7 +1,9 @@
 //! What options change in a trace before it is encoded. Every change is counted.
 
 use tracemill_model::json::Cursor;
-use tracemill_model::{Content, Group, GroupKind, Key, Limits, Message, RawJson, Role, Text, Tool, Trace};
+use tracemill_model::{
+    Content, Group, GroupKind, JsonView, Key, Limits, Message, RawJson, Role, Text, Tool, Trace,
+};
 
 use crate::error::Error;
 use crate::ledger::Counts;
@@ -107,7 +109,7 @@ impl GroupBy {
             name => trace.extra().get(name)?.borrowed(),
         };
         let value = field.pointer(&self.rest).filter(|value| !value.is_null());
-        value.map(RawJson::into_owned)
+        value.map(JsonView::into_owned)
     }
 
     /// The value in the whole canonical form, which is written for it.
@@ -118,7 +120,7 @@ impl GroupBy {
         let deepest = Limits::default().with_depth(Limits::MAX_DEPTH);
         let whole = Cursor::with_limits(&canonical, deepest).raw().ok()?;
         let value = whole.pointer(&self.to_string()).filter(|value| !value.is_null());
-        value.map(RawJson::into_owned)
+        value.map(JsonView::into_owned)
     }
 }
 

@@ -227,9 +227,9 @@ impl Checking {
         };
         // The line end counts.
         let bytes = record.bytes().len() as u64 + 1;
-        looked.facts.add(self.spec.file_rules(), &value, bytes);
+        looked.facts.add(self.spec.file_rules(), value.view(), bytes);
         looked.findings.clear();
-        self.spec.check(&value, &mut looked.findings);
+        self.spec.check(value.view(), &mut looked.findings);
         let found = looked.findings.iter();
         let found = found.map(|it: &Finding| in_record(record, it.code(), it.pointer(), it.message()));
         looked.found.extend(found);

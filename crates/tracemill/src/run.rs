@@ -515,7 +515,8 @@ fn chain_keys(record: &tracemill_io::Record<'_>, planned: &[Planned]) -> Option<
     if !planned.source.repeats_history() {
         return None;
     }
-    let mut batch = tracemill_sources::Batch::new();
+    let texts = tracemill_sources::Texts::new();
+    let mut batch = tracemill_sources::Batch::new(&texts);
     planned
         .source
         .decode(&planned.context, record.text().ok()?, &mut batch)

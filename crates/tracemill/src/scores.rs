@@ -92,7 +92,7 @@ impl JoinedScores {
         match whole.kind() {
             Kind::Array => {
                 for (index, element) in whole.elements().enumerate() {
-                    self.read_element(&element)
+                    self.read_element(&element.raw())
                         .map_err(|error| error.in_index(index))?;
                 }
                 Ok(())
@@ -104,7 +104,7 @@ impl JoinedScores {
             }
             Kind::Object => {
                 for (id, value) in whole.members() {
-                    let scores = scores(SCORE, &value).map_err(|error| error.in_key(id.body()))?;
+                    let scores = scores(SCORE, &value.raw()).map_err(|error| error.in_key(id.body()))?;
                     let row = self.push(scores);
                     self.keys.insert(id.decode().into_owned(), row);
                 }
@@ -132,16 +132,16 @@ impl JoinedScores {
         let id = id.ok_or_else(|| wrong(format!("a row needs an id under `{}`", IDS.join("`, `"))))?;
         let mut found = Vec::new();
         if let Some(value) = row.get("scores") {
-            found.extend(scores(SCORE, &value).map_err(|error| error.in_key("scores"))?);
+            found.extend(scores(SCORE, &value.raw()).map_err(|error| error.in_key("scores"))?);
         }
         if let Some(value) = row.get(SCORE) {
-            found.extend(scores(SCORE, &value).map_err(|error| error.in_key(SCORE))?);
+            found.extend(scores(SCORE, &value.raw()).map_err(|error| error.in_key(SCORE))?);
         }
         if let Some(value) = row.get(RESOLVED) {
-            found.extend(scores(RESOLVED, &value).map_err(|error| error.in_key(RESOLVED))?);
+            found.extend(scores(RESOLVED, &value.raw()).map_err(|error| error.in_key(RESOLVED))?);
         }
         if let Some(result) = row.get("result").filter(|result| result.kind() == Kind::Object) {
-            found.push(annotation(row, &result).map_err(|error| error.in_key("result"))?);
+            found.push(annotation(row, &result.raw()).map_err(|error| error.in_key("result"))?);
         }
         if found.is_empty() {
             return Err(wrong(
@@ -184,7 +184,7 @@ impl JoinedScores {
                 for id in list.elements() {
                     // The first list counts: what is resolved is also completed.
                     if !self.typed.contains_key(id.as_str()) {
-                        self.judge(RESOLVED, &id, value.clone());
+                        self.judge(RESOLVED, &id.raw(), value.clone());
                     }
                 }
             }
@@ -276,7 +276,7 @@ fn scores(name: &str, value: &RawJson<'_>) -> Result<Vec<Score<'static>>, Decode
         return Ok(vec![one(Text::new(name.to_owned()), value)?]);
     }
     let named = value.members().map(|(name, value)| {
-        one(name.clone().into_owned(), &value).map_err(|error: DecodeError| error.in_key(name.body()))
+        one(name.clone().into_owned(), &value.raw()).map_err(|error: DecodeError| error.in_key(name.body()))
     });
     named.collect()
 }

@@ -7,7 +7,7 @@ use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::{Extent, Gatherer, Record};
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
 use tracemill_pairs::PromptMode;
-use tracemill_sources::{Batch, Source, Superseded};
+use tracemill_sources::{Batch, Source, Superseded, Texts};
 
 use crate::error::{Error, ErrorKind};
 use crate::inputs::Planned;
@@ -168,7 +168,8 @@ impl Work<'_> {
         mut visit: impl FnMut(&Record<'_>, usize, &Trace<'_>, &mut Done) -> Result<(), Error>,
     ) {
         done.clear();
-        let mut batch = Batch::new();
+        let texts = Texts::new();
+        let mut batch = Batch::new(&texts);
         for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
             self.count(&record, done);
             let visited = self.record(&record, ordinal, &mut batch, done).and_then(|()| {
@@ -197,18 +198,20 @@ impl Work<'_> {
     }
 
     /// Decodes a block and gives away what each record holds; stops at the first bad record if that ends the run, or where
-    /// `visit` does.
+    /// `visit` does. There are texts for every record.
     pub(crate) fn decode_owned<'b>(
         &'b self,
         numbered: &'b Numbered,
+        texts: &'b [Texts],
         done: &mut Done,
         mut visit: impl FnMut(Record<'b>, Batch<'b>, &mut Done) -> Result<(), Error>,
     ) -> Result<(), Error> {
         done.clear();
         let mut decode = || {
-            for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
+            let records = numbered.block.records().zip(texts);
+            for (ordinal, (record, texts)) in (numbered.first..).zip(records) {
                 self.count(&record, done);
-                let mut batch = Batch::new();
+                let mut batch = Batch::new(texts);
                 self.record(&record, ordinal, &mut batch, done)?;
                 if !batch.traces().is_empty() {
                     visit(record, batch, done)?;

@@ -93,7 +93,8 @@ fn no_cut_and_no_missing_column_of_a_record_panics() {
         };
         let source = dataset.source();
         let decode = |record: &str| {
-            let mut batch = tracemill::sources::Batch::new();
+            let texts = tracemill::sources::Texts::new();
+            let mut batch = tracemill::sources::Batch::new(&texts);
             source.decode(&context, record, &mut batch).is_ok()
         };
         let values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();

@@ -4,7 +4,7 @@
 //! blocks of text, and those of images in Llama 3.2; calls, results, definitions and reasoning have no place.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Example, JsonWriter, Media, MediaKind, RawJson, Role, Shape};
+use tracemill_model::{Example, JsonView, JsonWriter, Media, MediaKind, Role, Shape};
 
 use super::{ConverseBlocks, FORMAT};
 use crate::check::Findings;
@@ -95,7 +95,7 @@ fn image(media: &Media<'_>, w: &mut JsonWriter<'_>) -> bool {
 }
 
 /// Checks what the validator for Llama asks for beside the common rules.
-pub(super) fn check(record: &RawJson<'_>, findings: &mut Findings) {
+pub(super) fn check(record: JsonView<'_>, findings: &mut Findings) {
     if record.get("toolConfig").is_some() {
         findings.note_at("toolConfig", &LLAMA_BLOCKS, "there are tools");
     }
@@ -114,7 +114,7 @@ pub(super) fn check(record: &RawJson<'_>, findings: &mut Findings) {
     });
 }
 
-fn check_blocks(findings: &mut Findings, content: &RawJson<'_>) {
+fn check_blocks(findings: &mut Findings, content: JsonView<'_>) {
     if content.kind() != Kind::Array {
         return;
     }

@@ -1,6 +1,6 @@
 //! Lists of messages in the manner of OpenAI, whatever the consumer demands of them.
 
-use tracemill_model::RawJson;
+use tracemill_model::JsonView;
 use tracemill_model::json::Kind;
 
 use super::{Findings, MISSING, TYPE};
@@ -92,7 +92,7 @@ struct Seen {
 
 impl Chat {
     /// Checks a list of messages.
-    pub(crate) fn check(&self, list: &RawJson<'_>, findings: &mut Findings) {
+    pub(crate) fn check(&self, list: JsonView<'_>, findings: &mut Findings) {
         findings.each(list, |findings, _, message| {
             if findings.is(message, Kind::Object) {
                 findings.member(message, "role", |findings, role| {
@@ -108,7 +108,7 @@ impl Chat {
     }
 
     /// Checks a list, of which something else was checked, against these demands too.
-    pub(crate) fn more(&self, list: &RawJson<'_>, findings: &mut Findings) {
+    pub(crate) fn more(&self, list: JsonView<'_>, findings: &mut Findings) {
         if list.kind() != Kind::Array {
             return;
         }
@@ -121,7 +121,7 @@ impl Chat {
         self.whole(list, &seen, findings);
     }
 
-    fn message(&self, message: &RawJson<'_>, seen: &mut Seen, findings: &mut Findings) {
+    fn message(&self, message: JsonView<'_>, seen: &mut Seen, findings: &mut Findings) {
         let has_calls = message
             .get("tool_calls")
             .is_some_and(|calls| calls.elements().next().is_some());
@@ -136,7 +136,7 @@ impl Chat {
         seen.note(&view);
     }
 
-    fn whole(&self, list: &RawJson<'_>, seen: &Seen, findings: &mut Findings) {
+    fn whole(&self, list: JsonView<'_>, seen: &Seen, findings: &mut Findings) {
         let count = list.elements().count();
         if count == 0 {
             return;
@@ -149,7 +149,7 @@ impl Chat {
 
 /// A message under check.
 struct View<'v> {
-    message: &'v RawJson<'v>,
+    message: JsonView<'v>,
     role: &'v str,
     has_calls: bool,
 }
@@ -171,7 +171,7 @@ impl Seen {
             .get("weight")
             .is_some_and(|weight| weight.as_str() == "0");
         self.targets += usize::from(view.is_assistant() && !weightless);
-        match view.message.get("content").map(|content| content.kind()) {
+        match view.message.get("content").map(tracemill_model::JsonView::kind) {
             Some(Kind::String) => self.texts = true,
             Some(Kind::Array) => self.parts = true,
             _ => {}
@@ -179,22 +179,21 @@ impl Seen {
         if view.is_assistant() {
             self.calls.retain(|(_, answered)| !answered);
             let calls = view.message.get("tool_calls");
-            let ids = calls.iter().flat_map(RawJson::elements);
-            self.calls.extend(ids.map(|call| (id_of(&call, "id"), false)));
+            let ids = calls.into_iter().flat_map(JsonView::elements);
+            self.calls.extend(ids.map(|call| (id_of(call, "id"), false)));
         }
         view.role.clone_into(&mut self.last_role);
     }
 }
 
-fn id_of(value: &RawJson<'_>, key: &str) -> String {
+fn id_of(value: JsonView<'_>, key: &str) -> String {
     let id = value.get(key);
-    id.as_ref()
-        .and_then(RawJson::as_text)
+    id.and_then(JsonView::as_text)
         .map_or_else(String::new, |id| id.decode().into_owned())
 }
 
 /// Types of what every message list holds.
-fn types(message: &RawJson<'_>, findings: &mut Findings) {
+fn types(message: JsonView<'_>, findings: &mut Findings) {
     findings.member_if_any(message, "content", |findings, content| match content.kind() {
         Kind::String | Kind::Null => {}
         Kind::Array => findings.each(content, |findings, _, part| {
@@ -255,13 +254,13 @@ impl Demand {
                 None => findings.note(rule, "`content` is missing, and has to be text"),
             },
             Demand::NullOnAssistant(rule) => {
-                if content.is_some_and(|content| content.is_null()) && !view.is_assistant() {
+                if content.is_some_and(tracemill_model::JsonView::is_null) && !view.is_assistant() {
                     let text = format!("`content` is null in a message of the role `{}`", view.role);
                     findings.note_at("content", rule, text);
                 }
             }
             Demand::NoNullContent(rule) => {
-                if content.is_some_and(|content| content.is_null()) {
+                if content.is_some_and(tracemill_model::JsonView::is_null) {
                     findings.note_at("content", rule, "`content` is null; leave it out or write text");
                 }
             }
@@ -295,7 +294,7 @@ impl Demand {
         }
     }
 
-    fn of_list(&self, list: &RawJson<'_>, count: usize, seen: &Seen, findings: &mut Findings) {
+    fn of_list(&self, list: JsonView<'_>, count: usize, seen: &Seen, findings: &mut Findings) {
         match self {
             Demand::Target(rule) if seen.targets == 0 => {
                 findings.note(rule, "there is no message of the assistant to train on");
@@ -305,7 +304,7 @@ impl Demand {
                 findings.note(rule, text);
             }
             Demand::First(rule, roles) => {
-                let first = list.elements().next().map(|message| id_of(&message, "role"));
+                let first = list.elements().next().map(|message| id_of(message, "role"));
                 let first = first.unwrap_or_default();
                 if !roles.contains(&first.as_str()) {
                     findings.note(rule, format!("the first message has the role `{first}`"));
@@ -336,7 +335,7 @@ fn text_or_calls(view: &View<'_>, rule: &Rule, findings: &mut Findings) {
     }
 }
 
-fn parts(message: &RawJson<'_>, kinds: &[&str], rule: &Rule, findings: &mut Findings) {
+fn parts(message: JsonView<'_>, kinds: &[&str], rule: &Rule, findings: &mut Findings) {
     findings.member_if_any(message, "content", |findings, content| {
         if content.kind() != Kind::Array {
             return;
@@ -353,8 +352,8 @@ fn parts(message: &RawJson<'_>, kinds: &[&str], rule: &Rule, findings: &mut Find
 
 fn images(view: &View<'_>, most: usize, rule: &Rule, seen: &mut Seen, findings: &mut Findings) {
     let content = view.message.get("content");
-    let parts = content.iter().flat_map(RawJson::elements);
-    let count = parts.filter(|part| id_of(part, "type") == "image_url").count();
+    let parts = content.into_iter().flat_map(JsonView::elements);
+    let count = parts.filter(|part| id_of(*part, "type") == "image_url").count();
     if count == 0 {
         return;
     }
@@ -372,7 +371,7 @@ fn images(view: &View<'_>, most: usize, rule: &Rule, seen: &mut Seen, findings: 
     }
 }
 
-fn arguments(message: &RawJson<'_>, form: Form, rule: &Rule, findings: &mut Findings) {
+fn arguments(message: JsonView<'_>, form: Form, rule: &Rule, findings: &mut Findings) {
     each_function(message, findings, |findings, function| {
         findings.member(function, "arguments", |findings, arguments| {
             match (arguments.kind(), form) {
@@ -401,7 +400,7 @@ fn arguments(message: &RawJson<'_>, form: Form, rule: &Rule, findings: &mut Find
     });
 }
 
-fn no_null_calls(message: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+fn no_null_calls(message: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
     findings.member_if_any(message, "tool_calls", |findings, calls| {
         if calls.is_null() {
             findings.note(rule, "`tool_calls` is null; leave it out");
@@ -441,7 +440,7 @@ fn answered(view: &View<'_>, rule: &Rule, seen: &Seen, findings: &mut Findings) 
 }
 
 fn ids(view: &View<'_>, passes: fn(&str) -> bool, rule: &Rule, findings: &mut Findings) {
-    let check = |findings: &mut Findings, id: &RawJson<'_>| {
+    let check = |findings: &mut Findings, id: JsonView<'_>| {
         if let Some(id) = findings.text(id)
             && !passes(&id.decode())
         {
@@ -458,7 +457,7 @@ fn ids(view: &View<'_>, passes: fn(&str) -> bool, rule: &Rule, findings: &mut Fi
     }
 }
 
-fn function_names(message: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+fn function_names(message: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
     each_function(message, findings, |findings, function| {
         findings.member_if_any(function, "name", |findings, name| {
             function_name(name, rule, findings);
@@ -467,7 +466,7 @@ fn function_names(message: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
 }
 
 /// Checks the name of a function: 1 to 64 characters of `A-Z`, `a-z`, `0-9`, `_` and `-`.
-pub(crate) fn function_name(name: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+pub(crate) fn function_name(name: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
     let Some(name) = findings.text(name) else { return };
     let name = name.body();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -489,7 +488,7 @@ fn weight(view: &View<'_>, rule: &Rule, findings: &mut Findings) {
     });
 }
 
-fn alternate(list: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+fn alternate(list: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
     let mut previous = String::new();
     findings.each(list, |findings, index, message| {
         let speaker = id_of(message, "role");
@@ -506,9 +505,9 @@ fn alternate(list: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
 
 /// Checks the `function` of every call of a message, as far as it is an object.
 fn each_function(
-    message: &RawJson<'_>,
+    message: JsonView<'_>,
     findings: &mut Findings,
-    mut check: impl FnMut(&mut Findings, &RawJson<'_>),
+    mut check: impl FnMut(&mut Findings, JsonView<'_>),
 ) {
     findings.member_if_any(message, "tool_calls", |findings, calls| {
         if calls.kind() != Kind::Array {
@@ -525,7 +524,7 @@ fn each_function(
 }
 
 /// Checks tool definitions in the manner of OpenAI: `{"type":"function","function":{"name","description","parameters"}}`.
-pub(crate) fn tools(tools: &RawJson<'_>, names: Option<&Rule>, findings: &mut Findings) {
+pub(crate) fn tools(tools: JsonView<'_>, names: Option<&Rule>, findings: &mut Findings) {
     findings.each(tools, |findings, _, tool| {
         if !findings.is(tool, Kind::Object) {
             return;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{RawJson, Text};
+use tracemill_model::{JsonView, Text};
 
 use super::{Findings, MISSING};
 use crate::registry::Rule;
@@ -37,7 +37,7 @@ const ASSISTANT: &[&str] = &["gpt", "function_call"];
 
 impl Conversations {
     /// Checks `conversations`, `system` and `tools` of a record.
-    pub(crate) fn check(&self, record: &RawJson<'_>, findings: &mut Findings) {
+    pub(crate) fn check(&self, record: JsonView<'_>, findings: &mut Findings) {
         findings.member(record, "conversations", |findings, turns| {
             self.turns(turns, findings);
         });
@@ -47,7 +47,7 @@ impl Conversations {
         findings.member_if_any(record, "tools", |findings, tools| self.tools(tools, findings));
     }
 
-    fn turns(&self, turns: &RawJson<'_>, findings: &mut Findings) {
+    fn turns(&self, turns: JsonView<'_>, findings: &mut Findings) {
         // The system turn in front counts for nothing.
         let mut place = 0;
         findings.each(turns, |findings, index, turn| {
@@ -77,7 +77,7 @@ impl Conversations {
     }
 
     /// Checks one turn, and gives whose it is.
-    pub(crate) fn turn(&self, turn: &RawJson<'_>, findings: &mut Findings) -> String {
+    pub(crate) fn turn(&self, turn: JsonView<'_>, findings: &mut Findings) -> String {
         let mut from = String::new();
         findings.member(turn, "from", |findings, value| {
             from = findings
@@ -94,7 +94,7 @@ impl Conversations {
     }
 
     /// Checks an answer that stands beside the conversation.
-    pub(crate) fn answer(&self, answer: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+    pub(crate) fn answer(&self, answer: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
         if answer.kind() != Kind::Object {
             let text = format!("the answer is {}, and has to be one turn", answer.kind().noun());
             return findings.note(rule, text);
@@ -110,7 +110,7 @@ impl Conversations {
         let json = Text::new(calls_within(&decoded));
         findings.embedded(&json, &self.function_call, |findings, value| match value.kind() {
             Kind::Object => self.call(value, findings),
-            Kind::Array => value.elements().for_each(|call| self.call(&call, findings)),
+            Kind::Array => value.elements().for_each(|call| self.call(call, findings)),
             kind => {
                 let text = format!(
                     "the text holds {}, and should hold a call or a list of them",
@@ -121,7 +121,7 @@ impl Conversations {
         });
     }
 
-    fn call(&self, call: &RawJson<'_>, findings: &mut Findings) {
+    fn call(&self, call: JsonView<'_>, findings: &mut Findings) {
         if call.get("name").is_none_or(|name| name.as_text().is_none()) {
             findings.note(&self.function_call, "a call has no `name`");
         }
@@ -138,7 +138,7 @@ impl Conversations {
         }
     }
 
-    fn tools(&self, tools: &RawJson<'_>, findings: &mut Findings) {
+    fn tools(&self, tools: JsonView<'_>, findings: &mut Findings) {
         let Some(text) = tools.as_text() else {
             let text = format!("`tools` is {}, and should be JSON text", tools.kind().noun());
             return findings.note(&self.tools, text);

@@ -1,6 +1,6 @@
 //! Rules that only a whole file can break.
 
-use tracemill_model::RawJson;
+use tracemill_model::JsonView;
 
 use crate::registry::Rule;
 
@@ -29,7 +29,7 @@ pub struct FileFacts {
 
 impl FileFacts {
     /// Counts a record of so many bytes.
-    pub fn add(&mut self, rules: &[FileRule], record: &RawJson<'_>, bytes: u64) {
+    pub fn add(&mut self, rules: &[FileRule], record: JsonView<'_>, bytes: u64) {
         self.records += 1;
         self.bytes += bytes;
         self.present.resize(rules.len(), 0);
@@ -97,6 +97,8 @@ impl FileRule {
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+
     use super::*;
 
     const RULE: Rule = Rule::new("rule", "a rule", "a test");
@@ -117,12 +119,12 @@ mod tests {
         };
         let record = |text: &'static str| RawJson::parse(text).unwrap();
         let (mut first, mut second) = (FileFacts::default(), FileFacts::default());
-        first.add(&rules, &record(r#"{"margin":1}"#), 5);
+        first.add(&rules, record(r#"{"margin":1}"#).view(), 5);
         assert_eq!(
             broken(&first),
             ["the file has 1 readable records, and at least 3 are wanted"]
         );
-        second.add(&rules, &record("{}"), 5);
+        second.add(&rules, record("{}").view(), 5);
         first.merge(&second);
         assert_eq!(first.records(), 2);
         assert_eq!(

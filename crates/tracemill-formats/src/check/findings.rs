@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{RawJson, Text};
+use tracemill_model::{JsonView, Text};
 
 use super::{MISSING, TYPE};
 use crate::registry::Rule;
@@ -89,12 +89,12 @@ impl Findings {
     /// Checks the member `key` of an object, which has to be there.
     pub(crate) fn member(
         &mut self,
-        object: &RawJson<'_>,
+        object: JsonView<'_>,
         key: &'static str,
-        check: impl FnOnce(&mut Self, &RawJson<'_>),
+        check: impl FnOnce(&mut Self, JsonView<'_>),
     ) {
         match object.get(key) {
-            Some(value) => self.within(Step::Key(key), |findings| check(findings, &value)),
+            Some(value) => self.within(Step::Key(key), |findings| check(findings, value)),
             None => self.note(&MISSING, format!("`{key}` is missing")),
         }
     }
@@ -102,27 +102,27 @@ impl Findings {
     /// Checks the member `key` of an object if it is there.
     pub(crate) fn member_if_any(
         &mut self,
-        object: &RawJson<'_>,
+        object: JsonView<'_>,
         key: &'static str,
-        check: impl FnOnce(&mut Self, &RawJson<'_>),
+        check: impl FnOnce(&mut Self, JsonView<'_>),
     ) {
         if let Some(value) = object.get(key) {
-            self.within(Step::Key(key), |findings| check(findings, &value));
+            self.within(Step::Key(key), |findings| check(findings, value));
         }
     }
 
     /// Checks every element of a list; notes anything that is none.
-    pub(crate) fn each(&mut self, list: &RawJson<'_>, mut check: impl FnMut(&mut Self, usize, &RawJson<'_>)) {
+    pub(crate) fn each(&mut self, list: JsonView<'_>, mut check: impl FnMut(&mut Self, usize, JsonView<'_>)) {
         if !self.is(list, Kind::Array) {
             return;
         }
         for (index, element) in list.elements().enumerate() {
-            self.within(Step::Index(index), |findings| check(findings, index, &element));
+            self.within(Step::Index(index), |findings| check(findings, index, element));
         }
     }
 
     /// Whether a value is of the kind that belongs here; notes any other.
-    pub(crate) fn is(&mut self, value: &RawJson<'_>, kind: Kind) -> bool {
+    pub(crate) fn is(&mut self, value: JsonView<'_>, kind: Kind) -> bool {
         let is = value.kind() == kind;
         if !is {
             self.wrong_type(value, kind.noun());
@@ -131,13 +131,13 @@ impl Findings {
     }
 
     /// The text that belongs here; notes anything else.
-    pub(crate) fn text<'v>(&mut self, value: &'v RawJson<'_>) -> Option<Text<'v>> {
+    pub(crate) fn text<'v>(&mut self, value: JsonView<'v>) -> Option<Text<'v>> {
         self.is(value, Kind::String).then(|| value.as_text()).flatten()
     }
 
     /// Notes a value of a type that does not belong here.
     #[cold]
-    pub(crate) fn wrong_type(&mut self, found: &RawJson<'_>, wanted: &str) {
+    pub(crate) fn wrong_type(&mut self, found: JsonView<'_>, wanted: &str) {
         self.note(
             &TYPE,
             format!("this is {}, and should be {wanted}", found.kind().noun()),
@@ -145,7 +145,7 @@ impl Findings {
     }
 
     /// Notes every key of an object that is none of `known`.
-    pub(crate) fn only_keys(&mut self, object: &RawJson<'_>, known: &[&str], rule: &Rule) {
+    pub(crate) fn only_keys(&mut self, object: JsonView<'_>, known: &[&str], rule: &Rule) {
         for (key, _) in object.members() {
             if !known.iter().any(|known| key == *known) {
                 self.note(rule, format!("`{key}` is no key that belongs here"));
@@ -158,11 +158,11 @@ impl Findings {
         &mut self,
         text: &Text<'_>,
         rule: &Rule,
-        check: impl FnOnce(&mut Self, &RawJson<'_>),
+        check: impl FnOnce(&mut Self, JsonView<'_>),
     ) {
         let mut embedded = std::mem::take(&mut self.embedded);
         match embedded.read(text) {
-            Ok(value) => check(self, &value),
+            Ok(value) => check(self, value.view()),
             Err(error) => self.note(rule, format!("the text is no JSON: {error}")),
         }
         self.embedded = embedded;

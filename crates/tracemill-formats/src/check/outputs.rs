@@ -1,6 +1,6 @@
 //! Pairs in the manner of OpenAI: an input and two outputs.
 
-use tracemill_model::RawJson;
+use tracemill_model::JsonView;
 use tracemill_model::json::Kind;
 
 use super::{Chat, Findings, chat};
@@ -23,7 +23,7 @@ const KEYS: [&str; 3] = ["input", "preferred_output", "non_preferred_output"];
 
 impl InputOutput {
     /// Checks a record.
-    pub(crate) fn check(&self, record: &RawJson<'_>, findings: &mut Findings) {
+    pub(crate) fn check(&self, record: JsonView<'_>, findings: &mut Findings) {
         if !findings.is(record, Kind::Object) {
             return;
         }
@@ -47,7 +47,7 @@ impl InputOutput {
     }
 
     /// Notes every key of a record that is none of the three.
-    pub(crate) fn no_other_key(&self, record: &RawJson<'_>, findings: &mut Findings) {
+    pub(crate) fn no_other_key(&self, record: JsonView<'_>, findings: &mut Findings) {
         findings.only_keys(record, &KEYS, &self.keys);
     }
 }

@@ -1,6 +1,6 @@
 //! Rendered text, as one text or in pieces.
 
-use tracemill_model::RawJson;
+use tracemill_model::JsonView;
 use tracemill_model::json::Kind;
 
 use super::Findings;
@@ -34,7 +34,7 @@ impl Ends {
     pub(crate) fn text(
         &self,
         spec: &FormatSpec,
-        record: &RawJson<'_>,
+        record: JsonView<'_>,
         findings: &mut Findings,
     ) -> Option<String> {
         if !findings.is(record, Kind::Object) {
@@ -79,7 +79,7 @@ impl Ends {
     }
 }
 
-fn segments(list: &RawJson<'_>, whole: &mut String, findings: &mut Findings) {
+fn segments(list: JsonView<'_>, whole: &mut String, findings: &mut Findings) {
     let mut learnt = false;
     findings.each(list, |findings, _, segment| {
         if !findings.is(segment, Kind::Object) {

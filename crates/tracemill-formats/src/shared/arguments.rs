@@ -1,7 +1,7 @@
 //! The arguments of calls, as an object or as text.
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{Arguments, JsonWriter, RawJson};
+use tracemill_model::{Arguments, JsonView, JsonWriter};
 
 use crate::loss::{Loss, Losses};
 
@@ -14,10 +14,10 @@ pub(crate) fn object(
     losses: &mut Losses,
 ) {
     match arguments {
-        Arguments::Value(value) => checked(value, index, w, losses),
+        Arguments::Value(value) => checked(value.view(), index, w, losses),
         Arguments::Text(text) => {
             if let Ok(value) = embedded.read(text) {
-                checked(&value, index, w, losses);
+                checked(value.view(), index, w, losses);
             } else {
                 losses.note(Loss::UnparsableArguments, index);
                 w.text(text);
@@ -30,7 +30,7 @@ pub(crate) fn object(
     }
 }
 
-fn checked(value: &RawJson<'_>, index: usize, w: &mut JsonWriter<'_>, losses: &mut Losses) {
+fn checked(value: JsonView<'_>, index: usize, w: &mut JsonWriter<'_>, losses: &mut Losses) {
     if value.kind() != Kind::Object {
         losses.note(Loss::NonObjectArguments, index);
     }

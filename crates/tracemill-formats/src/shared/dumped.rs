@@ -1,7 +1,7 @@
 //! JSON inside a text in the layout of Python's `json.dumps`, as chat templates write it.
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{Arguments, JsonString, JsonWriter, RawJson, Text};
+use tracemill_model::{Arguments, JsonString, JsonView, JsonWriter, Text};
 
 use crate::loss::{Loss, Losses};
 
@@ -84,9 +84,9 @@ pub(crate) fn arguments(
     s: &mut JsonString<'_, '_>,
 ) {
     match arguments {
-        Arguments::Value(value) => object(value, index, losses, s),
+        Arguments::Value(value) => object(value.view(), index, losses, s),
         Arguments::Text(text) => match embedded.read(text) {
-            Ok(value) => object(&value, index, losses, s),
+            Ok(value) => object(value.view(), index, losses, s),
             Err(_) => unparsable(text, index, losses, s),
         },
         // There were none, and an object without members says so.
@@ -96,7 +96,7 @@ pub(crate) fn arguments(
     }
 }
 
-fn object(value: &RawJson<'_>, index: usize, losses: &mut Losses, s: &mut JsonString<'_, '_>) {
+fn object(value: JsonView<'_>, index: usize, losses: &mut Losses, s: &mut JsonString<'_, '_>) {
     if value.kind() != Kind::Object {
         losses.note(Loss::NonObjectArguments, index);
     }
@@ -123,6 +123,8 @@ pub(crate) fn composed(
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+
     use super::*;
 
     fn dumped(json: &str, layout: Layout) -> String {

@@ -1,7 +1,7 @@
 //! Schemas of parameters in the subset of `OpenAPI` that Gemini takes.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{JsonWriter, RawJson, Text};
+use tracemill_model::{JsonView, JsonWriter, Text};
 
 use crate::check::Findings;
 use crate::loss::{Loss, Losses, Omission};
@@ -38,7 +38,7 @@ const TYPES: [(&str, &str); 6] = [
 ];
 
 /// Writes a schema; notes what it says and the subset cannot.
-pub(crate) fn gemini(schema: &RawJson<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+pub(crate) fn gemini(schema: JsonView<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     w.begin_object();
     if schema.kind() != Kind::Object {
         losses.note(Loss::ToolSchema, 0);
@@ -48,22 +48,22 @@ pub(crate) fn gemini(schema: &RawJson<'_>, losses: &mut Losses, w: &mut JsonWrit
         .is_some_and(|nullable| nullable.as_bool() == Some(true));
     for (key, value) in schema.members() {
         match key.body() {
-            "type" => nullable |= types(schema, &value, losses, w),
-            "anyOf" => nullable |= alternatives(&value, losses, w),
-            "properties" => properties(&value, losses, w),
+            "type" => nullable |= types(schema, value, losses, w),
+            "anyOf" => nullable |= alternatives(value, losses, w),
+            "properties" => properties(value, losses, w),
             "items" if value.kind() == Kind::Object => {
                 w.key("items");
-                gemini(&value, losses, w);
+                gemini(value, losses, w);
             }
             "enum" if value.elements().all(|value| value.kind() == Kind::String) => {
-                w.key("enum").raw(&value);
+                w.key("enum").raw(value);
             }
             "additionalProperties" if value.as_bool().is_some() => {
-                w.key("additionalProperties").raw(&value);
+                w.key("additionalProperties").raw(value);
             }
             "nullable" if value.as_bool().is_some() => {}
             plain if PLAIN.contains(&plain) => {
-                w.text_key(&key).raw(&value);
+                w.text_key(&key).raw(value);
             }
             silent if SILENT.contains(&silent) => losses.omit(Omission::Fields),
             _ => losses.note(Loss::ToolSchema, 0),
@@ -76,7 +76,7 @@ pub(crate) fn gemini(schema: &RawJson<'_>, losses: &mut Losses, w: &mut JsonWrit
 }
 
 /// Writes the type, or several as alternatives; says whether `null` was among them.
-fn types(schema: &RawJson<'_>, value: &RawJson<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -> bool {
+fn types(schema: JsonView<'_>, value: JsonView<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -> bool {
     if let Some(name) = value.as_text() {
         return write_type(&name, losses, w);
     }
@@ -117,29 +117,29 @@ fn write_type(name: &Text<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -> b
 }
 
 /// Writes alternatives less `null`; says whether it was among them.
-fn alternatives(value: &RawJson<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -> bool {
-    let is_null = |schema: &RawJson<'_>| {
+fn alternatives(value: JsonView<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) -> bool {
+    let is_null = |schema: JsonView<'_>| {
         schema.members().count() == 1 && schema.get("type").is_some_and(|name| name.as_str() == "\"null\"")
     };
     w.key("anyOf").begin_array();
-    for alternative in value.elements().filter(|schema| !is_null(schema)) {
-        gemini(&alternative, losses, w);
+    for alternative in value.elements().filter(|schema| !is_null(*schema)) {
+        gemini(alternative, losses, w);
     }
     w.end_array();
-    value.elements().any(|schema| is_null(&schema))
+    value.elements().any(is_null)
 }
 
-fn properties(value: &RawJson<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
+fn properties(value: JsonView<'_>, losses: &mut Losses, w: &mut JsonWriter<'_>) {
     w.key("properties").begin_object();
     for (name, schema) in value.members() {
         w.text_key(&name);
-        gemini(&schema, losses, w);
+        gemini(schema, losses, w);
     }
     w.end_object();
 }
 
 /// Checks that a schema says nothing that the subset cannot.
-pub(crate) fn check_gemini(schema: &RawJson<'_>, rule: &Rule, findings: &mut Findings) {
+pub(crate) fn check_gemini(schema: JsonView<'_>, rule: &Rule, findings: &mut Findings) {
     if !findings.is(schema, Kind::Object) {
         return;
     }
@@ -166,19 +166,21 @@ pub(crate) fn check_gemini(schema: &RawJson<'_>, rule: &Rule, findings: &mut Fin
     findings.member_if_any(schema, "properties", |findings, properties| {
         // The pointer of a finding ends here: names of properties are the user's.
         for (_, schema) in properties.members() {
-            check_gemini(&schema, rule, findings);
+            check_gemini(schema, rule, findings);
         }
     });
 }
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+
     use super::*;
 
     fn written(schema: &str) -> (String, u32) {
         let (mut out, mut losses) = (Vec::new(), Losses::default());
         gemini(
-            &RawJson::parse(schema).unwrap(),
+            RawJson::parse(schema).unwrap().view(),
             &mut losses,
             &mut JsonWriter::new(&mut out),
         );

@@ -2,7 +2,7 @@
 //! `template_tools_section` and `json_schema_to_typescript`).
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Function, RawJson, Text};
+use tracemill_model::{Function, JsonView, Text};
 
 use crate::loss::{Loss, Losses, Omission};
 
@@ -37,7 +37,7 @@ fn declaration(function: &Function<'_>, losses: &mut Losses, out: &mut String) {
         Some(parameters) => {
             out.push_str(" = (_: ");
             let mut types = Types { losses, out };
-            types.append(parameters, 0);
+            types.append(parameters.view(), 0);
             out.push_str(") => any;\n\n");
         }
         None => out.push_str(" = () => any;\n\n"),
@@ -52,12 +52,12 @@ enum Enum {
 }
 
 /// A member of a schema that is a list.
-fn list<'s>(schema: &'s RawJson<'_>, key: &str) -> Option<RawJson<'s>> {
+fn list<'s>(schema: JsonView<'s>, key: &str) -> Option<JsonView<'s>> {
     schema.get(key).filter(|value| value.kind() == Kind::Array)
 }
 
 /// A member of a schema that is a text.
-fn text<'s>(schema: &'s RawJson<'_>, key: &str) -> Option<Text<'s>> {
+fn text<'s>(schema: JsonView<'s>, key: &str) -> Option<Text<'s>> {
     schema.get(key)?.into_text().ok()
 }
 
@@ -69,33 +69,33 @@ struct Types<'l, 'o> {
 
 impl Types<'_, '_> {
     /// Appends the type that a schema describes.
-    fn append(&mut self, schema: &RawJson<'_>, indent: usize) {
+    fn append(&mut self, schema: JsonView<'_>, indent: usize) {
         self.note_unsaid(schema);
         if let Some(variants) = list(schema, "oneOf") {
             for variant in variants.elements() {
                 self.out.push('\n');
                 self.indent(indent);
                 self.out.push_str(" | ");
-                self.variant(&variant, indent + 3);
-                let description = text(&variant, "description");
-                self.comments(description.as_ref(), &variant, Enum::Quoted);
+                self.variant(variant, indent + 3);
+                let description = text(variant, "description");
+                self.comments(description.as_ref(), variant, Enum::Quoted);
             }
             return;
         }
         match schema.get("type") {
-            Some(kinds) if kinds.kind() == Kind::Array => self.several(&kinds),
-            Some(kind) => self.one(schema, &kind, indent),
+            Some(kinds) if kinds.kind() == Kind::Array => self.several(kinds),
+            Some(kind) => self.one(schema, kind, indent),
             None => self.out.push_str("any"),
         }
     }
 
-    fn several(&mut self, kinds: &RawJson<'_>) {
+    fn several(&mut self, kinds: JsonView<'_>) {
         let mut separator = "";
         for kind in kinds.elements().filter(|kind| kind.kind() == Kind::String) {
             self.out.push_str(separator);
             match kind.as_str() {
                 "\"integer\"" => self.out.push_str("number"),
-                _ => self.push_text(&kind),
+                _ => self.push_text(kind),
             }
             separator = " | ";
         }
@@ -104,7 +104,7 @@ impl Types<'_, '_> {
         }
     }
 
-    fn one(&mut self, schema: &RawJson<'_>, kind: &RawJson<'_>, indent: usize) {
+    fn one(&mut self, schema: JsonView<'_>, kind: JsonView<'_>, indent: usize) {
         match kind.as_str() {
             "\"object\"" => self.object(schema, indent),
             "\"string\"" => self.string(schema),
@@ -118,7 +118,7 @@ impl Types<'_, '_> {
                     if items.get("default").is_some() || (!is_object && items.get("description").is_some()) {
                         self.losses.note(Loss::ToolSchema, 0);
                     }
-                    self.append(&items, indent);
+                    self.append(items, indent);
                     self.out.push_str("[]");
                 }
                 None => self.out.push_str("Array<any>"),
@@ -127,12 +127,12 @@ impl Types<'_, '_> {
         }
     }
 
-    fn string(&mut self, schema: &RawJson<'_>) {
+    fn string(&mut self, schema: JsonView<'_>) {
         let mut separator = "";
         if let Some(values) = list(schema, "enum") {
             for value in values.elements().filter(|value| value.kind() == Kind::String) {
                 self.out.extend([separator, "\""]);
-                self.push_text(&value);
+                self.push_text(value);
                 self.out.push('"');
                 separator = " | ";
             }
@@ -142,7 +142,7 @@ impl Types<'_, '_> {
         }
     }
 
-    fn object(&mut self, schema: &RawJson<'_>, indent: usize) {
+    fn object(&mut self, schema: JsonView<'_>, indent: usize) {
         if let Some(description) = text(schema, "description") {
             self.comment(&description, indent);
         }
@@ -155,18 +155,18 @@ impl Types<'_, '_> {
                         .any(|name| name.as_text().is_some_and(|name| name == key))
                 });
                 let mark = if is_required { "" } else { "?" };
-                self.heading(&property, indent);
-                if let Some(variants) = list(&property, "oneOf") {
-                    self.choice(&key.decode(), mark, &property, &variants, indent);
+                self.heading(property, indent);
+                if let Some(variants) = list(property, "oneOf") {
+                    self.choice(&key.decode(), mark, property, variants, indent);
                     continue;
                 }
                 self.indent(indent);
                 key.decode_into(self.out);
                 self.out.extend([mark, ": "]);
-                self.variant(&property, indent + 4);
+                self.variant(property, indent + 4);
                 self.out.push(',');
                 if property.get("default").is_some() {
-                    self.comments(None, &property, Enum::Bare);
+                    self.comments(None, property, Enum::Bare);
                 }
                 self.out.push('\n');
             }
@@ -176,7 +176,7 @@ impl Types<'_, '_> {
     }
 
     /// Appends what is said of a property above it.
-    fn heading(&mut self, property: &RawJson<'_>, indent: usize) {
+    fn heading(&mut self, property: JsonView<'_>, indent: usize) {
         if let Some(title) = text(property, "title") {
             self.comment(&title, indent);
             self.indent(indent);
@@ -198,7 +198,7 @@ impl Types<'_, '_> {
                 if example.kind() == Kind::String {
                     self.indent(indent);
                     self.out.push_str("// - \"");
-                    self.push_text(&example);
+                    self.push_text(example);
                     self.out.push_str("\"\n");
                 } else {
                     self.losses.note(Loss::ToolSchema, 0);
@@ -212,13 +212,13 @@ impl Types<'_, '_> {
         &mut self,
         key: &str,
         mark: &str,
-        property: &RawJson<'_>,
-        variants: &RawJson<'_>,
+        property: JsonView<'_>,
+        variants: JsonView<'_>,
         indent: usize,
     ) {
         let description = text(property, "description");
         let first = variants.elements().next();
-        let first = first.as_ref().and_then(|first| text(first, "description"));
+        let first = first.as_ref().and_then(|first| text(*first, "description"));
         let above = description.filter(|description| Some(description) != first.as_ref());
         if let Some(above) = &above {
             self.comment(above, indent);
@@ -226,7 +226,7 @@ impl Types<'_, '_> {
         if let Some(default) = property.get("default") {
             self.indent(indent);
             self.out.push_str("// ");
-            self.default(property, &default, Enum::Bare);
+            self.default(property, default, Enum::Bare);
             self.out.push('\n');
         }
         self.indent(indent);
@@ -235,10 +235,10 @@ impl Types<'_, '_> {
         for (index, variant) in variants.elements().enumerate() {
             self.indent(indent);
             self.out.push_str(" | ");
-            self.variant(&variant, indent + 3);
-            let own = text(&variant, "description");
+            self.variant(variant, indent + 3);
+            let own = text(variant, "description");
             let own = own.filter(|own| !(index == 0 && above.is_some()) && Some(own) != whole.as_ref());
-            self.comments(own.as_ref(), &variant, Enum::Bare);
+            self.comments(own.as_ref(), variant, Enum::Bare);
             self.out.push('\n');
         }
         self.indent(indent);
@@ -246,17 +246,20 @@ impl Types<'_, '_> {
     }
 
     /// Appends a type, with `null` if it may be that.
-    fn variant(&mut self, schema: &RawJson<'_>, indent: usize) {
+    fn variant(&mut self, schema: JsonView<'_>, indent: usize) {
         let start = self.out.len();
         self.append(schema, indent);
-        let nullable = schema.get("nullable").and_then(|value| value.as_bool()) == Some(true);
+        let nullable = schema
+            .get("nullable")
+            .and_then(tracemill_model::JsonView::as_bool)
+            == Some(true);
         if nullable && !self.out[start..].contains("null") {
             self.out.push_str(" | null");
         }
     }
 
     /// Appends what is said behind a type, on its line.
-    fn comments(&mut self, description: Option<&Text<'_>>, schema: &RawJson<'_>, of_enum: Enum) {
+    fn comments(&mut self, description: Option<&Text<'_>>, schema: JsonView<'_>, of_enum: Enum) {
         let default = schema.get("default");
         if description.is_none() && default.is_none() {
             return;
@@ -268,11 +271,11 @@ impl Types<'_, '_> {
         }
         if let Some(default) = default {
             self.out.push(' ');
-            self.default(schema, &default, of_enum);
+            self.default(schema, default, of_enum);
         }
     }
 
-    fn default(&mut self, schema: &RawJson<'_>, default: &RawJson<'_>, of_enum: Enum) {
+    fn default(&mut self, schema: JsonView<'_>, default: JsonView<'_>, of_enum: Enum) {
         self.out.push_str("default: ");
         let is_enum = list(schema, "enum").is_some_and(|values| values.elements().next().is_some());
         match default.as_text() {
@@ -287,7 +290,7 @@ impl Types<'_, '_> {
     }
 
     /// Notes what a schema says and the type does not.
-    fn note_unsaid(&mut self, schema: &RawJson<'_>) {
+    fn note_unsaid(&mut self, schema: JsonView<'_>) {
         let is_string = schema
             .get("type")
             .is_some_and(|kind| kind.as_str() == "\"string\"");
@@ -318,7 +321,7 @@ impl Types<'_, '_> {
         }
     }
 
-    fn push_text(&mut self, value: &RawJson<'_>) {
+    fn push_text(&mut self, value: JsonView<'_>) {
         if let Some(text) = value.as_text() {
             text.decode_into(self.out);
         }
@@ -327,6 +330,8 @@ impl Types<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+
     use super::*;
 
     /// The text is what openai-harmony 0.0.8 made of the same functions.

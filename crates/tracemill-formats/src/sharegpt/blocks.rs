@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{
-    CallRef, Content, Conversation, Example, JsonWriter, Media, MediaKind, MediaSource, Message, Part,
-    RawJson, Role, Shape,
+    CallRef, Content, Conversation, Example, JsonView, JsonWriter, Media, MediaKind, MediaSource, Message,
+    Part, Role, Shape,
 };
 
 use crate::check::Findings;
@@ -50,7 +50,7 @@ const TYPES: [&str; 6] = [
     "audio_url",
 ];
 
-pub(super) fn check(record: &RawJson<'_>, findings: &mut Findings) {
+pub(super) fn check(record: JsonView<'_>, findings: &mut Findings) {
     if !findings.is(record, Kind::Object) {
         return;
     }
@@ -83,21 +83,21 @@ pub(super) fn check(record: &RawJson<'_>, findings: &mut Findings) {
     });
 }
 
-fn check_role(findings: &mut Findings, role: &RawJson<'_>) {
+fn check_role(findings: &mut Findings, role: JsonView<'_>) {
     let Some(role) = findings.text(role) else { return };
     if !["system", "user", "assistant", "tool"].contains(&role.body()) {
         findings.note(&ROLES, format!("the role is `{}`", role.decode()));
     }
 }
 
-fn check_block(block: &RawJson<'_>, findings: &mut Findings) {
+fn check_block(block: JsonView<'_>, findings: &mut Findings) {
     let kind = block.get("type");
-    let kind = kind.as_ref().and_then(RawJson::as_text);
+    let kind = kind.and_then(JsonView::as_text);
     if kind.as_ref().is_none_or(|kind| !TYPES.contains(&kind.body())) {
         return findings.note(&BLOCKS, "the block has no type that is known");
     }
     let value = block.get("value");
-    let Some(value) = value.as_ref().and_then(RawJson::as_text) else {
+    let Some(value) = value.and_then(JsonView::as_text) else {
         return findings.note(&BLOCKS, "the value of the block is no text");
     };
     if kind.is_some_and(|kind| kind.body() == "tool_call") {

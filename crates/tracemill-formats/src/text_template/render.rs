@@ -58,7 +58,9 @@ impl Rendered {
         let mut variables = vec![("bos_token".to_owned(), Value::from(""))];
         for (name, json) in template.variables() {
             let value = RawJson::parse(json).map_err(|error| error.to_string());
-            let value = value.and_then(|json| value::read(&json)).map_err(conflict)?;
+            let value = value
+                .and_then(|json| value::read(json.view()))
+                .map_err(conflict)?;
             variables.push((name.to_owned(), value));
         }
         let is_given = |name: &str| variables.iter().any(|(given, _)| given == name);
@@ -274,7 +276,7 @@ impl Rendered {
         let failed = |text: String| EncodeError::new(EncodeErrorKind::Content, text);
         let text = std::str::from_utf8(json).map_err(|error| failed(error.to_string()))?;
         let json = RawJson::parse(text).map_err(|error| failed(error.to_string()))?;
-        value::read(&json).map_err(failed)
+        value::read(json.view()).map_err(failed)
     }
 
     /// Renders the conversation with other words, and notes which of them do not come out.

@@ -1,23 +1,23 @@
 //! Records as values of templates.
 
 use minijinja::Value;
-use tracemill_model::RawJson;
+use tracemill_model::JsonView;
 use tracemill_model::json::Kind;
 
 /// A value of JSON as Python would read it.
 ///
 /// # Errors
 /// If a number has more digits than can be kept.
-pub(super) fn read(json: &RawJson<'_>) -> Result<Value, String> {
+pub(super) fn read(json: JsonView<'_>) -> Result<Value, String> {
     Ok(match json.kind() {
         Kind::Object => {
             let members = json
                 .members()
-                .map(|(key, value)| Ok((key.decode().into_owned(), read(&value)?)));
+                .map(|(key, value)| Ok((key.decode().into_owned(), read(value)?)));
             Value::from_iter(members.collect::<Result<Vec<_>, String>>()?)
         }
         Kind::Array => {
-            let elements = json.elements().map(|element| read(&element));
+            let elements = json.elements().map(|element| read(element));
             Value::from(elements.collect::<Result<Vec<_>, String>>()?)
         }
         Kind::String => json

@@ -13,7 +13,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use tracemill_formats::{EncodeOptions, Encoder, FormatSpec, Scratch};
-use tracemill_model::{Example, Labelled, Preference, Ranked, RawJson, Score, Shape, Side, Span, Trace};
+use tracemill_model::{
+    Example, JsonView, Labelled, Preference, Ranked, RawJson, Score, Shape, Side, Span, Trace,
+};
 
 use super::{assert_is_record, encode_one};
 
@@ -59,10 +61,13 @@ fn examples_have_the_keys_of_records() {
             .collect();
         let mut known = BTreeSet::new();
         for record in records.iter().flat_map(|records| records.lines()) {
-            collect_keys(&RawJson::parse(record).unwrap(), &mut known);
+            collect_keys(RawJson::parse(record).unwrap().view(), &mut known);
         }
         let mut shown = BTreeSet::new();
-        collect_keys(&RawJson::parse(spec.format().example()).unwrap(), &mut shown);
+        collect_keys(
+            RawJson::parse(spec.format().example()).unwrap().view(),
+            &mut shown,
+        );
         assert!(
             shown.is_subset(&known),
             "`{spec}`: {:?}",
@@ -72,13 +77,13 @@ fn examples_have_the_keys_of_records() {
 }
 
 /// The keys of all objects, at every level.
-fn collect_keys(value: &RawJson<'_>, keys: &mut BTreeSet<String>) {
+fn collect_keys(value: JsonView<'_>, keys: &mut BTreeSet<String>) {
     for (key, value) in value.members() {
         keys.insert(key.decode().into_owned());
-        collect_keys(&value, keys);
+        collect_keys(value, keys);
     }
     for value in value.elements() {
-        collect_keys(&value, keys);
+        collect_keys(value, keys);
     }
 }
 
@@ -162,7 +167,7 @@ impl Line {
         };
         let trace = |key| line.get(key).unwrap().as_str().to_owned();
         let worse = line.get("worse");
-        let worse = worse.iter().flat_map(RawJson::elements);
+        let worse = worse.into_iter().flat_map(JsonView::elements);
         Line {
             prompt: number("prompt").unwrap(),
             rejected_prompt: number("rejected_prompt").or(number("prompt")).unwrap(),

@@ -1,6 +1,7 @@
 //! One spelling for every string.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use super::escape::{self, Piece, pieces};
 use super::scan;
@@ -122,7 +123,17 @@ pub(super) fn decode_into(body: &str, out: &mut String) {
 }
 
 /// Whether a validated string body decodes to `text`.
+#[inline]
 pub(super) fn decodes_to(body: &str, text: &str) -> bool {
+    // An escape is longer than what it stands for.
+    match body.len().cmp(&text.len()) {
+        Ordering::Less => false,
+        Ordering::Equal => body == text && !body.contains('\\'),
+        Ordering::Greater => body.contains('\\') && decodes_to_escaped(body, text),
+    }
+}
+
+fn decodes_to_escaped(body: &str, text: &str) -> bool {
     let mut rest = text;
     let matches = pieces(body).all(|piece| {
         let left = match piece {

@@ -13,10 +13,12 @@ mod raw;
 mod scan;
 mod stops;
 mod text;
+mod view;
 mod writer;
 
 pub use cursor::{Cursor, Kind};
 pub use embedded::EmbeddedJson;
-pub use raw::{Elements, Members, RawJson};
+pub use raw::RawJson;
 pub use text::Text;
+pub use view::{Elements, JsonView, Members};
 pub use writer::{JsonString, JsonWriter};

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 use std::ops::Range;
 
-use super::{RawJson, Text, canonical, nested, scan};
+use super::{JsonView, RawJson, Text, canonical, nested, scan};
 
 /// Appends JSON to a buffer: keys as literals in the order they are written, commas as needed.
 ///
@@ -87,9 +87,9 @@ impl<'b> JsonWriter<'b> {
 
     /// Writes any value: one copy.
     #[inline]
-    pub fn raw(&mut self, raw: &RawJson<'_>) -> &mut Self {
+    pub fn raw<'v>(&mut self, raw: impl Into<JsonView<'v>>) -> &mut Self {
         self.separate();
-        self.out.extend_from_slice(raw.as_str().as_bytes());
+        self.out.extend_from_slice(raw.into().as_str().as_bytes());
         self.comma = true;
         self
     }

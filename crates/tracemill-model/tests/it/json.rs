@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 use tracemill_model::json::Cursor;
-use tracemill_model::{DecodeErrorKind, Limits, RawJson};
+use tracemill_model::{DecodeErrorKind, JsonView, Limits, RawJson};
 
 use crate::strategies::{dice, edited, edits, tree};
 use crate::tree::Tree;
@@ -81,18 +81,18 @@ proptest! {
     #[test]
     fn walking_a_value_visits_what_it_holds(tree in tree(), mut dice in dice()) {
         let spelled = tree.spelled(&mut dice);
-        visits(&RawJson::parse(&spelled).unwrap(), &tree)?;
+        visits(RawJson::parse(&spelled).unwrap().view(), &tree)?;
     }
 }
 
-fn visits(raw: &RawJson<'_>, tree: &Tree) -> Result<(), TestCaseError> {
+fn visits(raw: JsonView<'_>, tree: &Tree) -> Result<(), TestCaseError> {
     let members: Vec<_> = raw.members().collect();
     let elements: Vec<_> = raw.elements().collect();
     match tree {
         Tree::List(items) => {
             prop_assert_eq!(elements.len(), items.len());
             for (index, (element, item)) in elements.iter().zip(items).enumerate() {
-                visits(element, item)?;
+                visits(*element, item)?;
                 let found = raw.pointer(&format!("/{index}"));
                 prop_assert_eq!(found.as_ref(), Some(element));
             }
@@ -106,7 +106,7 @@ fn visits(raw: &RawJson<'_>, tree: &Tree) -> Result<(), TestCaseError> {
                 let escaped = name.replace('~', "~0").replace('/', "~1");
                 let found = raw.pointer(&format!("/{escaped}"));
                 prop_assert_eq!(found.as_ref(), Some(value));
-                visits(value, item)?;
+                visits(*value, item)?;
             }
         }
         Tree::Bare(token) => prop_assert_eq!(raw.as_str(), token),

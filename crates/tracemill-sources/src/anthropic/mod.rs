@@ -4,8 +4,8 @@ mod tuning;
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    Content, DecodeError, DecodeErrorKind, Fields, Framing, Function, Key, Limits, Message, Outcome, RawJson,
-    Role, Text, Tool, Trace,
+    Content, DecodeError, DecodeErrorKind, Fields, Framing, Function, JsonView, Key, Limits, Message,
+    Outcome, RawJson, Role, Text, Tool, Trace,
 };
 
 use crate::blocks::{self, Blocks};
@@ -175,8 +175,13 @@ impl<'a> Log<'a> {
             return Ok(());
         }
         let status = self.own.extra().get("status").and_then(RawJson::as_f64);
-        let is_error = |kind: &RawJson<'_>| kind.as_str() == "\"error\"";
-        if self.response.get("type").is_some_and(is_error) || status.is_some_and(|status| status >= 400.0) {
+        let is_error = |kind: JsonView<'_>| kind.as_str() == "\"error\"";
+        if self
+            .response
+            .get("type")
+            .is_some_and(|kind| is_error(kind.view()))
+            || status.is_some_and(|status| status >= 400.0)
+        {
             batch.skip(ERROR_BODY);
             return Ok(());
         }
@@ -216,7 +221,11 @@ impl<'a> Log<'a> {
         }
         let model = text(&mut self.response, "model").or_else(|| text(&mut self.request, "model"));
         trace.set_model(model);
-        let outcome = self.response.get("stop_reason").and_then(outcome);
+        let outcome = self
+            .response
+            .get("stop_reason")
+            .map(RawJson::view)
+            .and_then(outcome);
         trace.set_outcome(trace.outcome().or(outcome));
         trace.set_tools(self.tools.or(self.line.tools));
         if let Some(system) = self.line.system {
@@ -267,10 +276,7 @@ pub(crate) fn definition<'a>(raw: RawJson<'a>, schema: &str) -> Tool<'a> {
         return Tool::Other(raw);
     };
     let describes = raw.get("description");
-    let description = describes
-        .as_ref()
-        .and_then(RawJson::as_text)
-        .map(Text::into_owned);
+    let description = describes.and_then(JsonView::as_text).map(Text::into_owned);
     let mut function = Function::new(name.into_owned())
         .with_description(description.clone())
         .with_parameters(parameters.into_owned());
@@ -288,7 +294,7 @@ pub(crate) fn definition<'a>(raw: RawJson<'a>, schema: &str) -> Tool<'a> {
     Tool::Function(function)
 }
 
-fn outcome(reason: &RawJson<'_>) -> Option<Outcome> {
+fn outcome(reason: JsonView<'_>) -> Option<Outcome> {
     match reason.as_text()?.body() {
         "end_turn" | "tool_use" | "stop_sequence" => Some(Outcome::Completed),
         "max_tokens" => Some(Outcome::Truncated),

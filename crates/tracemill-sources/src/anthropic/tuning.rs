@@ -107,7 +107,7 @@ impl<'a> Line<'a> {
             .messages
             .ok_or_else(|| super::missing("a record needs a `request` or `messages`"))?;
         match self.system {
-            Some(system) if instructs(&messages, &system) => {
+            Some(system) if instructs(&messages, system.view()) => {
                 let system = instruction(system).map_err(|error| error.in_key("system"))?;
                 messages.insert(0, system);
             }

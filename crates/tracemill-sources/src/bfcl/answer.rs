@@ -2,19 +2,19 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, JsonWriter, Limits, Message, RawJson, Role, Text, ToolCall,
+    Arguments, Content, DecodeError, JsonView, JsonWriter, Limits, Message, Role, Text, ToolCall,
 };
 
 use super::named;
 use crate::record::raw;
 
 /// The answer that is accepted, if it is one of calls: `[{"name": {"argument": [values]}}]`.
-pub(super) fn accepted(row: &RawJson<'_>) -> Result<Option<Message<'static>>, DecodeError> {
+pub(super) fn accepted(row: JsonView<'_>) -> Result<Option<Message<'static>>, DecodeError> {
     let Some(truth) = row.get("ground_truth") else {
         return Ok(None);
     };
     let calls: Vec<_> = truth.elements().collect();
-    let is_call = |call: &RawJson<'_>| {
+    let is_call = |call: JsonView<'_>| {
         let mut members = call.members();
         let only = members.next().filter(|_| members.next().is_none());
         only.is_some_and(|(_, arguments)| {
@@ -24,14 +24,14 @@ pub(super) fn accepted(row: &RawJson<'_>) -> Result<Option<Message<'static>>, De
                     .all(|(_, values)| values.kind() == Kind::Array)
         })
     };
-    if calls.is_empty() || !calls.iter().all(is_call) {
+    if calls.is_empty() || !calls.iter().all(|call| is_call(*call)) {
         return Ok(None);
     }
     let mut message = Message::new(Role::Assistant);
     message.set_content(Content::Null);
     for call in &calls {
         for (name, arguments) in call.members() {
-            let arguments = raw(deep(), |w| write_chosen(&arguments, w))?;
+            let arguments = raw(deep(), |w| write_chosen(arguments, w))?;
             message.push_tool_call(ToolCall::new(named(&name), Arguments::Value(arguments)));
         }
     }
@@ -43,17 +43,17 @@ fn deep() -> Limits {
 }
 
 /// Writes an object of alternatives with the first of each; those that may be left out are.
-fn write_chosen(alternatives: &RawJson<'_>, w: &mut JsonWriter<'_>) {
+fn write_chosen(alternatives: JsonView<'_>, w: &mut JsonWriter<'_>) {
     w.begin_object();
     for (name, values) in alternatives.members() {
         let may_be_left_out = values.elements().any(|value| value.as_str() == "\"\"");
         match values.elements().next() {
             Some(first) if !may_be_left_out => {
                 w.text_key(&name);
-                write_value(&first, w);
+                write_value(first, w);
             }
             // What has no list of values is a value.
-            None if values.kind() != Kind::Array => drop(w.text_key(&name).raw(&values)),
+            None if values.kind() != Kind::Array => drop(w.text_key(&name).raw(values)),
             _ => {}
         }
     }
@@ -61,13 +61,13 @@ fn write_chosen(alternatives: &RawJson<'_>, w: &mut JsonWriter<'_>) {
 }
 
 /// Writes a value; the members of an object are alternatives again.
-fn write_value(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
+fn write_value(value: JsonView<'_>, w: &mut JsonWriter<'_>) {
     match value.kind() {
         Kind::Object => write_chosen(value, w),
         Kind::Array => {
             w.begin_array();
             for element in value.elements() {
-                write_value(&element, w);
+                write_value(element, w);
             }
             w.end_array();
         }
@@ -76,7 +76,7 @@ fn write_value(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
 }
 
 /// What a model answered, if it is one turn: text, or calls as `[{"name": "arguments"}]`.
-pub(super) fn given(result: &RawJson<'_>) -> Result<Option<Message<'static>>, DecodeError> {
+pub(super) fn given(result: JsonView<'_>) -> Result<Option<Message<'static>>, DecodeError> {
     let mut message = Message::new(Role::Assistant);
     if let Some(text) = result.as_text() {
         message.set_content(text.into_owned());
@@ -99,11 +99,13 @@ pub(super) fn given(result: &RawJson<'_>) -> Result<Option<Message<'static>>, De
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+
     use super::*;
 
     fn chosen(truth: &str) -> Option<String> {
         let row = format!(r#"{{"ground_truth":{truth}}}"#);
-        let message = accepted(&RawJson::parse(&row).unwrap()).unwrap()?;
+        let message = accepted(RawJson::parse(&row).unwrap().view()).unwrap()?;
         let calls = message.tool_calls().iter().map(|call| match call.arguments() {
             Arguments::Value(value) => format!("{}{value}", call.name().decode()),
             other => format!("{other:?}"),

@@ -5,7 +5,7 @@ mod schema;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Framing, Group, GroupKind, Message, RawJson, Text, Trace,
+    DecodeError, DecodeErrorKind, Framing, Group, GroupKind, JsonView, Message, Text, Trace,
 };
 
 use crate::detect::Evidence;
@@ -94,9 +94,9 @@ impl Source for Bfcl {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let row = walk::object(context, record)?;
-        let id = walk::member(&row, "id", Kind::String)?;
+        let id = walk::member(row.view(), "id", Kind::String)?;
         if row.get("question").is_some() {
-            let turns = walk::member(&row, "question", Kind::Array)?;
+            let turns = walk::member(row.view(), "question", Kind::Array)?;
             let count: usize = turns.elements().map(|turn| turn.elements().count()).sum();
             if count > context.limits().messages() {
                 let message = format!("more than {} messages in one trace", context.limits().messages());
@@ -118,7 +118,7 @@ impl Source for Bfcl {
         let at = |index: usize| move |error: DecodeError| PieceError::new(index, error);
         let mut rows = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
-            rows.push(walk::object(context, piece).map_err(at(index))?);
+            rows.push(walk::record(context, piece, batch).map_err(at(index))?);
         }
         let find = |key: &str| rows.iter().position(|row| row.get(key).is_some());
         let Some(question) = find("question") else {
@@ -129,13 +129,13 @@ impl Source for Bfcl {
         let results: Vec<usize> = (0..rows.len())
             .filter(|&index| rows[index].get("result").is_some())
             .collect();
-        let mut base = asked(&rows[question], context, batch).map_err(at(question))?;
+        let mut base = asked(rows[question], context, batch).map_err(at(question))?;
         if let Some((_, truth)) = truth.filter(|(index, _)| *index != question) {
-            walk::keep_rest(&mut base, truth, INFO.name, &["id"]);
+            walk::keep_rest(&mut base, *truth, INFO.name, &["id"]);
         }
         if results.is_empty() {
             let target = match truth {
-                Some((index, truth)) => answer::accepted(truth).map_err(at(index))?,
+                Some((index, truth)) => answer::accepted(*truth).map_err(at(index))?,
                 None => None,
             };
             batch.note(if target.is_some() { REFERENCE } else { NO_ANSWER }, 1);
@@ -144,7 +144,7 @@ impl Source for Bfcl {
             return Ok(());
         }
         for index in results {
-            let trace = answered(&base, &rows[index], batch).map_err(at(index))?;
+            let trace = answered(&base, rows[index], batch).map_err(at(index))?;
             batch.push_from(index, trace);
         }
         Ok(())
@@ -152,16 +152,16 @@ impl Source for Bfcl {
 }
 
 /// What the model was asked.
-fn asked(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<Trace<'static>, DecodeError> {
+fn asked<'v>(row: JsonView<'v>, context: &Context, batch: &mut Batch<'v>) -> Result<Trace<'v>, DecodeError> {
     let turns = walk::member(row, "question", Kind::Array)?;
     let mut said = Said::new(context.limits());
     let mut empty = 0;
     for (number, turn) in turns.elements().enumerate() {
         let inside = |error: DecodeError| error.in_index(number).in_key("question");
-        walk::expect(&turn, Kind::Array).map_err(inside)?;
+        walk::expect(turn, Kind::Array).map_err(inside)?;
         empty += u64::from(turn.elements().next().is_none());
         for (index, message) in turn.elements().enumerate() {
-            let message = walk::message(&message).map_err(|error| inside(error.in_index(index)))?;
+            let message = walk::message(message).map_err(|error| inside(error.in_index(index)))?;
             said.push(message)?;
         }
     }
@@ -169,7 +169,7 @@ fn asked(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<
     let mut trace = Trace::new();
     *trace.messages_mut() = said.messages;
     if let Some(functions) = walk::present(row, "/function") {
-        let functions = schema::renamed(&functions, context.limits())?;
+        let functions = batch.keep(schema::renamed(functions, context.limits())?);
         trace.set_tools(walk::tools(Some(functions)).map_err(|error| error.in_key("function"))?);
     }
     if let Some(id) = walk::text(row, "/id") {
@@ -181,11 +181,11 @@ fn asked(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<
 }
 
 /// The trace of a result.
-fn answered(
-    base: &Trace<'static>,
-    row: &RawJson<'_>,
-    batch: &mut Batch<'_>,
-) -> Result<Trace<'static>, DecodeError> {
+fn answered<'v>(
+    base: &Trace<'v>,
+    row: JsonView<'v>,
+    batch: &mut Batch<'v>,
+) -> Result<Trace<'v>, DecodeError> {
     let mut trace = base.clone();
     let mut taken = vec!["id"];
     let result = row.get("result").ok_or_else(|| walk::missing("result"))?;
@@ -195,7 +195,7 @@ fn answered(
     if failed {
         trace.set_outcome(tracemill_model::Outcome::Errored);
     }
-    let message: Option<Message<'static>> = if failed { None } else { answer::given(&result)? };
+    let message: Option<Message<'static>> = if failed { None } else { answer::given(result)? };
     if message.is_some() {
         taken.push("result");
     } else {

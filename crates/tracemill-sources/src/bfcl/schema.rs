@@ -1,16 +1,16 @@
 //! The types of parameters, which have names of Python.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, JsonWriter, Limits, RawJson};
+use tracemill_model::{DecodeError, JsonView, JsonWriter, Limits, RawJson};
 
 use crate::record::raw;
 
 /// Functions with the types of JSON Schema: `dict` is `object` and `float` is `number`.
-pub(super) fn renamed(functions: &RawJson<'_>, limits: Limits) -> Result<RawJson<'static>, DecodeError> {
+pub(super) fn renamed(functions: JsonView<'_>, limits: Limits) -> Result<RawJson<'static>, DecodeError> {
     raw(limits, |w| write(functions, w))
 }
 
-fn write(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
+fn write(value: JsonView<'_>, w: &mut JsonWriter<'_>) {
     match value.kind() {
         Kind::Object => {
             w.begin_object();
@@ -20,8 +20,8 @@ fn write(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
                     ("type", "\"dict\"") => drop(w.str("object")),
                     ("type", "\"float\"") => drop(w.str("number")),
                     // Values, not schemas.
-                    ("default" | "enum" | "example", _) => drop(w.raw(&member)),
-                    _ => write(&member, w),
+                    ("default" | "enum" | "example", _) => drop(w.raw(member)),
+                    _ => write(member, w),
                 }
             }
             w.end_object();
@@ -29,7 +29,7 @@ fn write(value: &RawJson<'_>, w: &mut JsonWriter<'_>) {
         Kind::Array => {
             w.begin_array();
             for element in value.elements() {
-                write(&element, w);
+                write(element, w);
             }
             w.end_array();
         }
@@ -46,7 +46,7 @@ mod tests {
         let functions = r#"[{"name":"a.b","parameters":{"type":"dict","properties":{"type":{"type":"float","default":{"type":"dict"}}}}}]"#;
         let functions = RawJson::parse(functions).unwrap();
         assert_eq!(
-            renamed(&functions, Limits::default()).unwrap().as_str(),
+            renamed(functions.view(), Limits::default()).unwrap().as_str(),
             r#"[{"name":"a.b","parameters":{"type":"object","properties":{"type":{"type":"number","default":{"type":"dict"}}}}}]"#
         );
     }

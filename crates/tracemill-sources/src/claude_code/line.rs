@@ -1,7 +1,7 @@
 //! One line of a session.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Fields, Limits, RawJson, Text};
+use tracemill_model::{DecodeError, DecodeErrorKind, Fields, JsonView, Limits, RawJson, Text};
 
 /// Who a line is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl<'a> Line<'a> {
             "<local-command-stdout>",
             "<local-command-stderr>",
         ];
-        let first = |content: &RawJson<'_>| {
+        let first = |content: JsonView<'_>| {
             let text = match content.kind() {
                 Kind::Array => content
                     .elements()
@@ -159,7 +159,8 @@ impl<'a> Line<'a> {
             };
             Some(TAGS.iter().any(|tag| text.trim_start().starts_with(tag)))
         };
-        self.speaker == Speaker::User && self.content.as_ref().and_then(first) == Some(true)
+        self.speaker == Speaker::User
+            && self.content.as_ref().map(RawJson::view).and_then(first) == Some(true)
     }
 }
 

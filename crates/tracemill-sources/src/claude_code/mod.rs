@@ -135,7 +135,7 @@ impl Source for ClaudeCode {
             pieces.skip(NO_TURN);
             return Ok(());
         }
-        match walk::text(&event, "/sessionId") {
+        match walk::text(event.view(), "/sessionId") {
             Some(session) => pieces.push(session.decode().as_bytes(), record),
             None => pieces.push_to_input(record),
         }
@@ -153,7 +153,8 @@ impl Source for ClaudeCode {
             Line::read(index, piece, limits).map_err(|error| PieceError::new(index, error))
         };
         let lines: Vec<Line<'a>> = pieces.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-        let session = walk::text(&RawJson::parse(pieces.first().unwrap_or(&""))?, "/sessionId");
+        let first = RawJson::parse(pieces.first().unwrap_or(&""))?;
+        let session = walk::text(first.view(), "/sessionId");
         let (lines, repeated) = tree::without_repetitions(lines);
         batch.note(REPEATED, repeated);
         let (side, main): (Vec<_>, Vec<_>) = (0..lines.len()).partition(|&at| lines[at].is_sidechain);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Fields, Limits, Message, Outcome, RawJson, Role, Text, Trace,
+    DecodeError, DecodeErrorKind, Fields, JsonView, Limits, Message, Outcome, RawJson, Role, Text, Trace,
 };
 
 use super::line::{Line, Speaker};
@@ -104,10 +104,10 @@ impl Talk {
         let mut made = Vec::new();
         match lines {
             [line] => match &line.content {
-                Some(content) => deliver(content, role, &mut made)?,
+                Some(content) => deliver(content.view(), role, &mut made)?,
                 None => made.push(Message::new(role)),
             },
-            several => deliver(&together(several)?, role, &mut made)?,
+            several => deliver(together(several)?.view(), role, &mut made)?,
         }
         if let Some(last) = made.last_mut() {
             self.describe(last, lines)?;
@@ -205,7 +205,7 @@ impl Talk {
 }
 
 fn deliver(
-    content: &RawJson<'_>,
+    content: JsonView<'_>,
     role: Role<'_>,
     made: &mut Vec<Message<'static>>,
 ) -> Result<(), DecodeError> {
@@ -227,7 +227,7 @@ fn together(lines: &[&Line<'_>]) -> Result<RawJson<'static>, DecodeError> {
                 Kind::Null => {}
                 Kind::Array => {
                     for block in content.elements() {
-                        w.raw(&block);
+                        w.raw(block);
                     }
                 }
                 Kind::String => {

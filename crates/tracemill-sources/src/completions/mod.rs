@@ -278,7 +278,7 @@ impl Completions {
             batch.note(NO_PROMPT, completions.len() as u64);
         }
         base.messages_mut().extend(prompt);
-        let id = base.id().map(|id| step(id.as_json()));
+        let id = base.id().map(|id| step(id.as_json().view()));
         for (place, (completion, rating)) in completions.into_iter().zip(ratings).enumerate() {
             let mut trace = base.clone();
             if let Some(id) = &id {

@@ -3,7 +3,7 @@
 mod tuning;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, RawJson, Role, Text};
+use tracemill_model::{DecodeError, Framing, JsonView, Role, Text};
 
 use crate::detect::Evidence;
 use crate::exchange::{self, Answer, Dialect, Prompt, SKIPS, text};
@@ -67,14 +67,11 @@ impl Source for Gemini {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let record = walk::object(context, record)?;
-        if ["request", "response"]
-            .iter()
-            .all(|key| record.get(key).is_none())
-        {
-            return tuning::decode(&record, context, batch);
+        let record = walk::record(context, record, batch)?;
+        if record.pick(["request", "response"]) == [None, None] {
+            return tuning::decode(record, context, batch);
         }
-        exchange::read::<Gemini>(&record, context.limits(), batch)
+        exchange::read::<Gemini>(record, context.limits(), batch)
     }
 
     fn repeats_history(&self) -> bool {
@@ -87,36 +84,36 @@ impl Dialect for Gemini {
     const ANSWERED: &'static [&'static str] = &["candidates"];
     const NAMES: (&'static str, &'static str) = ("responseId", "modelVersion");
 
-    fn prompt(request: &RawJson<'_>) -> Result<Prompt, DecodeError> {
+    fn prompt(request: JsonView<'_>) -> Result<Prompt<'_>, DecodeError> {
         let mut read = Contents::default();
         if let Some(system) = either(request, "systemInstruction", "system_instruction") {
             match system.as_text() {
-                Some(words) => read.messages.push(said(Role::System, words.into_owned())),
-                None => read.content(Role::System, &system)?,
+                Some(words) => read.messages.push(said(Role::System, words)),
+                None => read.content(Role::System, system)?,
             }
         }
-        let list = request.get("contents").unwrap_or_else(|| RawJson::from(false));
-        read.list(&list).map_err(|error| error.in_key("contents"))?;
+        let list = request.get("contents").ok_or_else(|| walk::missing("contents"))?;
+        read.list(list).map_err(|error| error.in_key("contents"))?;
         let mut prompt = Prompt {
             messages: read.messages,
             ..Prompt::default()
         };
         if let Some(tools) = request.get("tools").filter(|tools| !tools.is_null()) {
-            contents::tools(&tools, &mut prompt)?;
+            contents::tools(tools, &mut prompt)?;
         }
         Ok(prompt)
     }
 
-    fn answers(response: &RawJson<'_>) -> Result<Vec<Answer>, DecodeError> {
+    fn answers(response: JsonView<'_>) -> Result<Vec<Answer<'_>>, DecodeError> {
         let candidates = response.get("candidates");
         let mut answers = Vec::new();
-        for candidate in candidates.iter().flat_map(RawJson::elements) {
+        for candidate in candidates.into_iter().flat_map(JsonView::elements) {
             let Some(content) = candidate.get("content") else {
                 continue;
             };
             let mut read = Contents::default();
-            read.content(Role::Assistant, &content)?;
-            let reason = text(&candidate, "finishReason").or_else(|| text(&candidate, "finish_reason"));
+            read.content(Role::Assistant, content)?;
+            let reason = text(candidate, "finishReason").or_else(|| text(candidate, "finish_reason"));
             answers.push(Answer {
                 messages: read.messages,
                 outcome: reason.as_ref().map(Text::body).and_then(contents::outcome),

@@ -5,7 +5,7 @@
 //! for one question with one answer `text_input` and `output`.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, RawJson, Role, Score, ScoreValue, Text, Trace};
+use tracemill_model::{DecodeError, JsonView, RawJson, Role, Score, ScoreValue, Text, Trace};
 
 use super::Gemini;
 use crate::detect::Evidence;
@@ -28,7 +28,11 @@ pub(super) fn evidence(head: &Head) -> Option<Evidence> {
 }
 
 /// Reads one line.
-pub(super) fn decode(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
+pub(super) fn decode<'v>(
+    row: JsonView<'v>,
+    context: &Context,
+    batch: &mut Batch<'v>,
+) -> Result<(), DecodeError> {
     batch.stand_alone();
     if row.get("text_input").is_some() {
         batch.push(pair(row)?);
@@ -43,7 +47,11 @@ pub(super) fn decode(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>
     }
     trace.set_tools(prompt.tools);
     if !prompt.hosted.is_empty() {
-        insert(&mut trace, "hosted_tools", RawJson::list(&prompt.hosted));
+        insert(
+            &mut trace,
+            "hosted_tools",
+            RawJson::list(prompt.hosted.iter().map(RawJson::view)),
+        );
     }
     let completions = row.get(COMPLETIONS).filter(|list| list.kind() == Kind::Array);
     let mut taken = Gemini::ASKED.to_vec();
@@ -51,7 +59,7 @@ pub(super) fn decode(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>
     walk::identify(row, &mut trace, &mut taken);
     walk::keep_rest(&mut trace, row, super::INFO.name, &taken);
     if let Some(completions) = completions {
-        return compare(&trace, row, &completions, batch);
+        return compare(&trace, row, completions, batch);
     }
     batch.push(trace);
     Ok(())
@@ -60,11 +68,11 @@ pub(super) fn decode(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>
 const COMPLETIONS: &str = "completions";
 
 /// One question and its answer, as the Gemini API took them.
-fn pair(row: &RawJson<'_>) -> Result<Trace<'static>, DecodeError> {
+fn pair(row: JsonView<'_>) -> Result<Trace<'_>, DecodeError> {
     let mut trace = Trace::new();
     for (key, role) in [("text_input", Role::User), ("output", Role::Assistant)] {
         let text = walk::member(row, key, Kind::String)?;
-        let text = text.as_text().map(Text::into_owned).unwrap_or_default();
+        let text = text.as_text().unwrap_or_default();
         trace.push_message(said(role, text));
     }
     let mut taken = vec!["text_input", "output"];
@@ -74,11 +82,11 @@ fn pair(row: &RawJson<'_>) -> Result<Trace<'static>, DecodeError> {
 }
 
 /// Reads the answers that somebody preferred one to another: a trace each, in a group of their own.
-fn compare(
-    base: &Trace<'static>,
-    row: &RawJson<'_>,
-    completions: &RawJson<'_>,
-    batch: &mut Batch<'_>,
+fn compare<'v>(
+    base: &Trace<'v>,
+    row: JsonView<'v>,
+    completions: JsonView<'v>,
+    batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
     if completions.elements().next().is_none() {
         return Err(walk::wrong("there is no completion").in_key(COMPLETIONS));
@@ -86,7 +94,7 @@ fn compare(
     let group = hash_group(row.as_str().as_bytes());
     for (trial, answer) in completions.elements().enumerate() {
         let mut trace = base.clone();
-        let read = answered(&answer, &mut trace);
+        let read = answered(answer, &mut trace);
         read.map_err(|error| error.in_index(trial).in_key(COMPLETIONS))?;
         trace.set_group(group.clone()).set_trial(trial as u64);
         batch.push(trace);
@@ -94,10 +102,10 @@ fn compare(
     Ok(())
 }
 
-fn answered(answer: &RawJson<'_>, trace: &mut Trace<'static>) -> Result<(), DecodeError> {
+fn answered<'v>(answer: JsonView<'v>, trace: &mut Trace<'v>) -> Result<(), DecodeError> {
     let content = walk::member(answer, "completion", Kind::Object)?;
     let mut read = Contents::default();
-    read.content(Role::Assistant, &content)
+    read.content(Role::Assistant, content)
         .map_err(|error| error.in_key("completion"))?;
     for message in read.messages {
         trace.push_message(message);

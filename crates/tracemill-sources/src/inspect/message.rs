@@ -2,14 +2,14 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, Limits, Message, Part, RawJson, Reasoning, Role, Text,
+    Arguments, Content, DecodeError, DecodeErrorKind, JsonView, Limits, Message, Part, Reasoning, Role, Text,
     ToolCall,
 };
 
 use crate::genai;
 use crate::record::raw;
 
-pub(super) fn read_list(list: &RawJson<'_>, limits: Limits) -> Result<Vec<Message<'static>>, DecodeError> {
+pub(super) fn read_list(list: JsonView<'_>, limits: Limits) -> Result<Vec<Message<'static>>, DecodeError> {
     if list.kind() != Kind::Array {
         return Err(wrong("a list of messages", list));
     }
@@ -19,12 +19,12 @@ pub(super) fn read_list(list: &RawJson<'_>, limits: Limits) -> Result<Vec<Messag
             let message = format!("more than {} messages in one trace", limits.messages());
             return Err(DecodeError::new(DecodeErrorKind::OverLimit, 0, message));
         }
-        messages.push(read(&raw).map_err(|error| error.in_index(index))?);
+        messages.push(read(raw).map_err(|error| error.in_index(index))?);
     }
     Ok(messages)
 }
 
-fn read(raw: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+fn read(raw: JsonView<'_>) -> Result<Message<'static>, DecodeError> {
     if raw.kind() != Kind::Object {
         return Err(wrong("a message", raw));
     }
@@ -32,10 +32,10 @@ fn read(raw: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
     let role = raw.get("role").ok_or_else(missing)?;
     let role = role
         .as_text()
-        .ok_or_else(|| wrong("a string", &role).in_key("role"))?;
+        .ok_or_else(|| wrong("a string", role).in_key("role"))?;
     let mut message = Message::new(Role::named(role.into_owned()));
     for (key, value) in raw.members() {
-        read_field(&mut message, &key, &value).map_err(|error| error.in_key(key.body()))?;
+        read_field(&mut message, &key, value).map_err(|error| error.in_key(key.body()))?;
     }
     Ok(message)
 }
@@ -43,7 +43,7 @@ fn read(raw: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
 fn read_field(
     message: &mut Message<'static>,
     key: &Text<'_>,
-    value: &RawJson<'_>,
+    value: JsonView<'_>,
 ) -> Result<(), DecodeError> {
     let text = || value.as_text().map(Text::into_owned);
     match key.body() {
@@ -51,7 +51,7 @@ fn read_field(
         "content" => read_content(message, value)?,
         "tool_calls" => {
             for (index, raw) in value.elements().enumerate() {
-                message.push_tool_call(call(&raw).map_err(|error| error.in_index(index))?);
+                message.push_tool_call(call(raw).map_err(|error| error.in_index(index))?);
             }
         }
         "tool_call_id" => drop(message.set_tool_call_id(text())),
@@ -62,7 +62,7 @@ fn read_field(
             }
             message
                 .extra_mut()
-                .insert(Text::from("error"), value.borrowed().into_owned());
+                .insert(Text::from("error"), value.into_owned());
         }
         "source" => {
             // What the sample put into the mouth of the assistant is an example, not an answer.
@@ -71,32 +71,32 @@ fn read_field(
             }
             message
                 .extra_mut()
-                .insert(Text::from("source"), value.borrowed().into_owned());
+                .insert(Text::from("source"), value.into_owned());
         }
         "name" | "reasoning" | "reasoning_content" | "is_error" | "train" | "weight" | "function_call" => {
             let name = Text::new(format!("inspect.{}", key.decode()));
-            message.extra_mut().insert(name, value.borrowed().into_owned());
+            message.extra_mut().insert(name, value.into_owned());
         }
         _ => message
             .extra_mut()
-            .insert(key.clone().into_owned(), value.borrowed().into_owned()),
+            .insert(key.clone().into_owned(), value.into_owned()),
     }
     Ok(())
 }
 
 /// The content, less the parts that are reasoning.
-fn read_content(message: &mut Message<'static>, value: &RawJson<'_>) -> Result<(), DecodeError> {
-    let is_reasoning = |part: &RawJson<'_>| {
+fn read_content(message: &mut Message<'static>, value: JsonView<'_>) -> Result<(), DecodeError> {
+    let is_reasoning = |part: JsonView<'_>| {
         part.get("type")
             .is_some_and(|kind| kind.as_str() == "\"reasoning\"")
     };
-    if value.kind() != Kind::Array || !value.elements().any(|part| is_reasoning(&part)) {
-        message.set_content(genai::content(value)?);
+    if value.kind() != Kind::Array || !value.elements().any(&is_reasoning) {
+        message.set_content(genai::content(value)?.into_owned());
         return Ok(());
     }
     let (mut parts, mut thoughts) = (Vec::new(), Vec::new());
     for part in value.elements() {
-        if is_reasoning(&part) {
+        if is_reasoning(part) {
             thoughts.push(part);
         } else {
             parts.push(Part::read(&mut part.cursor())?.into_owned());
@@ -108,8 +108,8 @@ fn read_content(message: &mut Message<'static>, value: &RawJson<'_>) -> Result<(
 }
 
 /// In words, if there is nothing but words; what is signed, redacted or summed up stays as it is.
-fn reasoning(parts: &[RawJson<'_>]) -> Result<Reasoning<'static>, DecodeError> {
-    let plain = |part: &RawJson<'_>| {
+fn reasoning(parts: &[JsonView<'_>]) -> Result<Reasoning<'static>, DecodeError> {
+    let plain = |part: JsonView<'_>| {
         let bare = part.members().all(|(key, value)| match key.body() {
             "type" | "reasoning" => true,
             "redacted" => value.as_str() == "false",
@@ -118,27 +118,27 @@ fn reasoning(parts: &[RawJson<'_>]) -> Result<Reasoning<'static>, DecodeError> {
         let text = part.get("reasoning").filter(|_| bare)?;
         Some(text.as_text()?.decode().into_owned())
     };
-    let words: Option<Vec<String>> = parts.iter().map(plain).collect();
+    let words: Option<Vec<String>> = parts.iter().copied().map(plain).collect();
     if let Some(words) = words {
         return Ok(Reasoning::Text(Text::new(words.join("\n"))));
     }
     let list = raw(Limits::default().with_depth(Limits::MAX_DEPTH), |w| {
         w.begin_array();
         for part in parts {
-            w.raw(part);
+            w.raw(*part);
         }
         w.end_array();
     })?;
     Ok(Reasoning::Opaque(list))
 }
 
-fn call(raw: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
+fn call(raw: JsonView<'_>) -> Result<ToolCall<'static>, DecodeError> {
     let missing = || DecodeError::new(DecodeErrorKind::MissingField, 0, "a tool call needs a `function`");
     let name = raw.get("function").ok_or_else(missing)?;
     let name = name
         .as_text()
-        .ok_or_else(|| wrong("a string", &name).in_key("function"))?;
-    let arguments = match raw.get("arguments").map(RawJson::into_text) {
+        .ok_or_else(|| wrong("a string", name).in_key("function"))?;
+    let arguments = match raw.get("arguments").map(JsonView::into_text) {
         None => Arguments::Missing,
         Some(Ok(text)) => Arguments::Text(text.into_owned()),
         Some(Err(value)) if value.is_null() => Arguments::Missing,
@@ -146,7 +146,7 @@ fn call(raw: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
     };
     let text = |key: &str| {
         raw.get(key)
-            .and_then(|value| value.into_text().ok())
+            .and_then(tracemill_model::JsonView::as_text)
             .map(Text::into_owned)
     };
     let mut call = ToolCall::new(name.into_owned(), arguments).with_id(text("id"));
@@ -166,7 +166,7 @@ fn call(raw: &RawJson<'_>) -> Result<ToolCall<'static>, DecodeError> {
     Ok(call)
 }
 
-fn wrong(wanted: &str, found: &RawJson<'_>) -> DecodeError {
+fn wrong(wanted: &str, found: JsonView<'_>) -> DecodeError {
     let message = format!("expected {wanted}, found {}", found.kind().noun());
     DecodeError::new(DecodeErrorKind::WrongType, 0, message)
 }

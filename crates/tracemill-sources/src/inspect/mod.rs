@@ -6,8 +6,8 @@ mod score;
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Elements, Framing, Group, GroupKind, Key, Limits, Members, Outcome,
-    RawJson, Text, Tool, Trace,
+    DecodeError, DecodeErrorKind, Elements, Framing, Group, GroupKind, JsonView, Key, Limits, Members,
+    Outcome, RawJson, Text, Tool, Trace,
 };
 
 use crate::detect::Evidence;
@@ -158,7 +158,7 @@ impl<'a> Sample<'a> {
             // These mean something else in a trace, and nothing in a sample.
             "tools" | "group" | "trial" | "outcome" | "model" => {
                 let value = cursor.raw()?;
-                insert(&mut self.trace, &format!("sample.{}", key.decode()), value);
+                insert(&mut self.trace, format!("sample.{}", key.decode()), value);
             }
             _ => self.trace.extra_mut().read(cursor, key)?,
         }
@@ -168,15 +168,15 @@ impl<'a> Sample<'a> {
     fn deliver(mut self, context: &Context, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
         let messages = self.messages.take().unwrap_or_else(|| RawJson::from(false));
         let own = self.trace.extra().get("attachments").map(RawJson::borrowed);
-        let mut attachments = Attachments::of(own.as_ref());
-        let messages = attachments.resolve(messages)?;
+        let mut attachments = Attachments::of(own.as_ref().map(RawJson::view));
+        let messages = attachments.resolve(messages.view())?;
         let tools = match self.trace.extra().get("events") {
-            Some(events) => tools(events, &mut attachments)?,
+            Some(events) => tools(events.view(), &mut attachments)?,
             None => None,
         };
         batch.note(MISSING_ATTACHMENTS, attachments.missing());
-        let messages =
-            message::read_list(&messages, context.limits()).map_err(|error| error.in_key("messages"))?;
+        let messages = message::read_list(messages.view(), context.limits())
+            .map_err(|error| error.in_key("messages"))?;
         if messages.is_empty() {
             batch.skip(NO_CONVERSATION);
             return Ok(());
@@ -185,7 +185,7 @@ impl<'a> Sample<'a> {
         self.trace.set_tools(tools);
         if let Some(scores) = self.scores.take() {
             for (name, value) in scores.members() {
-                score::push(&mut self.trace, &name, &value).map_err(|error| error.in_key("scores"))?;
+                score::push(&mut self.trace, &name, value).map_err(|error| error.in_key("scores"))?;
             }
         }
         self.conclude();
@@ -200,7 +200,7 @@ impl<'a> Sample<'a> {
         let is_set = |key: &str| extra.get(key).is_some_and(|value| !value.is_null());
         let output = extra.get("output");
         let reason = output.and_then(|output| output.pointer("/choices/0/stop_reason"));
-        let reason = reason.as_ref().and_then(RawJson::as_text);
+        let reason = reason.and_then(JsonView::as_text);
         let outcome = if is_set("error") {
             Some(Outcome::Errored)
         } else if is_set("limit") {
@@ -216,7 +216,7 @@ impl<'a> Sample<'a> {
         };
         let model = output
             .and_then(|output| output.get("model"))
-            .and_then(|model| model.into_text().ok());
+            .and_then(tracemill_model::JsonView::as_text);
         let model = model.filter(|model| !model.is_empty()).map(Text::into_owned);
         self.trace.set_outcome(outcome);
         self.trace.set_model(model);
@@ -228,9 +228,9 @@ impl<'a> Sample<'a> {
         let task = header(TASK)
             .filter(|task| !task.is_null())
             .map(RawJson::into_owned);
-        let mut steps: Vec<String> = task.iter().map(step).collect();
+        let mut steps: Vec<String> = task.iter().map(RawJson::view).map(step).collect();
         if let Some(id) = self.id.take() {
-            steps.push(step(&id));
+            steps.push(step(id.view()));
             let key = raw(Limits::default(), |w| {
                 w.begin_array();
                 if let Some(task) = &task {
@@ -268,7 +268,7 @@ impl<'a> Sample<'a> {
 
 /// The tools of the last model call that had any.
 fn tools(
-    events: &RawJson<'_>,
+    events: JsonView<'_>,
     attachments: &mut Attachments<'_>,
 ) -> Result<Option<Vec<Tool<'static>>>, DecodeError> {
     let mut last = None;
@@ -284,7 +284,7 @@ fn tools(
         }
     }
     let Some(last) = last else { return Ok(None) };
-    let resolved = attachments.resolve(last)?;
+    let resolved = attachments.resolve(last.view())?;
     let tools =
         Tool::read_list(&mut resolved.cursor()).map_err(|error| error.in_key("tools").in_key("events"))?;
     Ok(Some(tools.into_iter().map(Tool::into_owned).collect()))

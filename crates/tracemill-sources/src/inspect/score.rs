@@ -1,7 +1,7 @@
 //! Scores: letters, numbers, labels, and values with several parts.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, RawJson, Score, ScoreValue, Text, Trace};
+use tracemill_model::{DecodeError, JsonView, RawJson, Score, ScoreValue, Text, Trace};
 
 use crate::parts::read_score;
 
@@ -9,14 +9,14 @@ use crate::parts::read_score;
 const GRADES: [(&str, &str); 4] = [("C", "1"), ("I", "0"), ("P", "0.5"), ("N", "0")];
 
 /// Adds what one scorer said.
-pub(super) fn push(trace: &mut Trace<'_>, scorer: &Text<'_>, raw: &RawJson<'_>) -> Result<(), DecodeError> {
+pub(super) fn push(trace: &mut Trace<'_>, scorer: &Text<'_>, raw: JsonView<'_>) -> Result<(), DecodeError> {
     let value = raw.get("value");
     let said: Vec<(&str, RawJson<'static>)> = ["answer", "explanation", "metadata", "history"]
         .into_iter()
         .filter_map(|key| Some((key, raw.get(key)?.into_owned())))
         .collect();
     let name = scorer.decode();
-    let parts: Vec<(String, RawJson<'_>)> = match &value {
+    let parts: Vec<(String, JsonView<'_>)> = match value {
         Some(value) if value.kind() == Kind::Object => value
             .members()
             .map(|(key, part)| (format!("{name}/{}", key.decode()), part))
@@ -26,7 +26,7 @@ pub(super) fn push(trace: &mut Trace<'_>, scorer: &Text<'_>, raw: &RawJson<'_>) 
             .enumerate()
             .map(|(index, part)| (format!("{name}/{index}"), part))
             .collect(),
-        Some(value) => vec![(name.clone().into_owned(), value.borrowed())],
+        Some(value) => vec![(name.clone().into_owned(), value)],
         None => Vec::new(),
     };
     if parts.is_empty() {
@@ -35,7 +35,7 @@ pub(super) fn push(trace: &mut Trace<'_>, scorer: &Text<'_>, raw: &RawJson<'_>) 
         return Ok(());
     }
     for (name, part) in parts {
-        let mut score = one(name, &part)?;
+        let mut score = one(name, part)?;
         for (key, value) in &said {
             score
                 .extra_mut()
@@ -46,7 +46,7 @@ pub(super) fn push(trace: &mut Trace<'_>, scorer: &Text<'_>, raw: &RawJson<'_>) 
     Ok(())
 }
 
-fn one(name: String, value: &RawJson<'_>) -> Result<Score<'static>, DecodeError> {
+fn one(name: String, value: JsonView<'_>) -> Result<Score<'static>, DecodeError> {
     let name = Some(Text::new(name));
     let letter = value.as_text();
     let grade = letter.and_then(|letter| GRADES.iter().find(|(known, _)| *known == letter.body()));

@@ -7,7 +7,7 @@ mod run;
 mod task;
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Framing, RawJson, Text};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, JsonView, Text};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -117,7 +117,9 @@ impl Source for Kiln {
         let mut cursor = Cursor::with_limits(record, context.limits());
         let file = cursor.raw()?;
         cursor.finish()?;
-        let kind = file.get("model_type").and_then(|kind| kind.into_text().ok());
+        let kind = file
+            .get("model_type")
+            .and_then(tracemill_model::JsonView::as_text);
         let kind = kind.ok_or_else(|| {
             DecodeError::new(
                 DecodeErrorKind::MissingField,
@@ -185,8 +187,8 @@ fn task_folder(path: &str) -> Option<&str> {
 }
 
 /// A member that is text.
-fn text(raw: &RawJson<'_>, key: &str) -> Option<Text<'static>> {
-    raw.get(key)?.into_text().ok().map(Text::into_owned)
+fn text(raw: JsonView<'_>, key: &str) -> Option<Text<'static>> {
+    raw.get(key)?.as_text().map(Text::into_owned)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Content, DecodeError, DecodeErrorKind, Group, GroupKind, Key, Message, RawJson, Reasoning, Role, Score,
-    ScoreValue, Text, Trace, digest,
+    Content, DecodeError, DecodeErrorKind, Group, GroupKind, JsonView, Key, Message, RawJson, Reasoning,
+    Role, Score, ScoreValue, Text, Trace, digest,
 };
 
 use super::task::Task;
@@ -25,14 +25,14 @@ const PREFERENCE: &str = "preference";
 
 impl<'a> Run<'a> {
     pub(super) fn new(file: RawJson<'a>, piece: usize) -> Result<Self, DecodeError> {
-        let id = text(&file, "id").ok_or_else(|| missing("a run needs an `id`"))?;
+        let id = text(file.view(), "id").ok_or_else(|| missing("a run needs an `id`"))?;
         let id = id.decode().into_owned();
         Ok(Run { file, id, piece })
     }
 
     /// The run that it continues.
     pub(super) fn parent(&self) -> Option<String> {
-        text(&self.file, "parent_task_run_id").map(|id| id.decode().into_owned())
+        text(self.file.view(), "parent_task_run_id").map(|id| id.decode().into_owned())
     }
 
     pub(super) fn is_set(&self, key: &str) -> bool {
@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
         let repair = self
             .file
             .pointer("/repaired_output/output")
-            .and_then(|text| text.into_text().ok());
+            .and_then(tracemill_model::JsonView::as_text);
         let Some(repair) = repair.map(Text::into_owned) else {
             self.rate(task, &mut trace)?;
             batch.push_from(self.piece, trace);
@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
             None => trace.messages_mut().extend(self.plain(task)?),
         }
         trace.set_id(Key::new(Text::new(self.id.clone()).into()));
-        let task_id = task.file.as_ref().and_then(|task| text(task, "id"));
+        let task_id = task.file.as_ref().and_then(|task| text(task.view(), "id"));
         let input = self.file.get("input");
         let mut key = task_id.map(|id| id.body().to_owned()).unwrap_or_default();
         key.push('\n');
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
         let model = self.file.pointer("/output/source/properties/model_name");
         trace.set_model(
             model
-                .and_then(|model| model.into_text().ok())
+                .and_then(tracemill_model::JsonView::as_text)
                 .map(Text::into_owned),
         );
         for (name, value) in self.file.members() {
@@ -131,13 +131,16 @@ impl<'a> Run<'a> {
     /// The conversation of a run without a recorded one, as older versions wrote them.
     fn plain(&self, task: &Task<'_>) -> Result<Vec<Message<'static>>, DecodeError> {
         let input =
-            text(&self.file, "input").ok_or_else(|| missing("a run needs a `trace`, or an `input`"))?;
+            text(self.file.view(), "input").ok_or_else(|| missing("a run needs a `trace`, or an `input`"))?;
         let output = self
             .file
             .pointer("/output/output")
-            .and_then(|output| output.into_text().ok());
+            .and_then(tracemill_model::JsonView::as_text);
         let output = output.ok_or_else(|| missing("a run needs a `trace`, or an `output`"))?;
-        let instruction = task.file.as_ref().and_then(|task| text(task, "instruction"));
+        let instruction = task
+            .file
+            .as_ref()
+            .and_then(|task| text(task.view(), "instruction"));
         let mut messages: Vec<_> = instruction
             .map(|text| said(Role::System, text))
             .into_iter()
@@ -149,7 +152,7 @@ impl<'a> Run<'a> {
             // Reasoning of the model goes before what it was asked to write down.
             let thought = ["reasoning", "chain_of_thought"]
                 .iter()
-                .find_map(|key| text(&thoughts, key));
+                .find_map(|key| text(thoughts, key));
             thought.filter(|thought| !thought.is_blank())
         });
         answer.set_reasoning(thought.map(Reasoning::Text));
@@ -165,27 +168,27 @@ impl<'a> Run<'a> {
             .filter(|rating| !rating.is_null())
         {
             if let Some(value) = rating.get("value").filter(|value| !value.is_null()) {
-                let name = text(&rating, "type").unwrap_or_else(|| Text::from("rating"));
-                trace.push_score(score(name, &value)?);
+                let name = text(rating, "type").unwrap_or_else(|| Text::from("rating"));
+                trace.push_score(score(name, value)?);
             }
             let requirements = rating.get("requirement_ratings");
-            for (id, requirement) in requirements.iter().flat_map(RawJson::members) {
+            for (id, requirement) in requirements.into_iter().flat_map(JsonView::members) {
                 if let Some(value) = requirement.get("value").filter(|value| !value.is_null()) {
-                    trace.push_score(score(Text::new(format!("requirement/{}", id.decode())), &value)?);
+                    trace.push_score(score(Text::new(format!("requirement/{}", id.decode())), value)?);
                 }
             }
         }
         let id = RawJson::from(Text::new(self.id.clone()));
         for evaluation in &task.evaluations {
             // An evaluation of a run configuration made an answer of its own, which is another run.
-            let own = evaluation.get("dataset_id").is_some_and(|run| run == id);
+            let own = evaluation.get("dataset_id").is_some_and(|run| run == id.view());
             let of_recorded = evaluation
                 .get("task_run_config_id")
-                .is_none_or(|config| config.is_null());
+                .is_none_or(tracemill_model::JsonView::is_null);
             if own && of_recorded {
                 let scores = evaluation.get("scores");
-                for (name, value) in scores.iter().flat_map(RawJson::members) {
-                    trace.push_score(score(name.clone().into_owned(), &value)?);
+                for (name, value) in scores.into_iter().flat_map(JsonView::members) {
+                    trace.push_score(score(name.clone().into_owned(), value)?);
                 }
             }
         }
@@ -193,7 +196,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn score(name: Text<'static>, value: &RawJson<'_>) -> Result<Score<'static>, DecodeError> {
+fn score(name: Text<'static>, value: JsonView<'_>) -> Result<Score<'static>, DecodeError> {
     Ok(Score::new(Some(name), ScoreValue::read(&mut value.cursor())?).into_owned())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tracemill_model::{DecodeError, DecodeErrorKind, RawJson};
+use tracemill_model::{DecodeError, DecodeErrorKind, JsonView, RawJson};
 
 use super::run::Run;
 use super::text;
@@ -30,7 +30,7 @@ impl<'a> Task<'a> {
                 tracemill_model::Limits::default().with_depth(tracemill_model::Limits::MAX_DEPTH),
             );
             let file = cursor.raw().map_err(failed)?;
-            let kind = text(&file, "model_type");
+            let kind = text(file.view(), "model_type");
             match kind.as_ref().map_or("", |kind| kind.body()) {
                 "task" => task.file = Some(file),
                 "task_run" => {
@@ -55,10 +55,10 @@ impl<'a> Task<'a> {
         let named = |file: &&RawJson<'_>| {
             ["id", "name"]
                 .iter()
-                .any(|key| text(file, key).is_some_and(|text| text == *dataset))
+                .any(|key| text(file.view(), key).is_some_and(|text| text == *dataset))
         };
         let file = self.datasets.iter().find(named).ok_or_else(|| {
-            let titles = self.datasets.iter().filter_map(|file| text(file, "name"));
+            let titles = self.datasets.iter().filter_map(|file| text(file.view(), "name"));
             let known = listed(titles.map(|name| name.decode().into_owned()));
             wrong(format!(
                 "the task has no dataset `{dataset}`; it has {known} (of a project with several tasks, read the folder \
@@ -66,7 +66,7 @@ impl<'a> Task<'a> {
             ))
         })?;
         let contents = file.get("split_contents");
-        let parts: Vec<_> = contents.iter().flat_map(RawJson::members).collect();
+        let parts: Vec<_> = contents.into_iter().flat_map(JsonView::members).collect();
         if let Some(part) = part.filter(|part| parts.iter().all(|(name, _)| *name != **part)) {
             let known = listed(parts.iter().map(|(name, _)| name.decode().into_owned()));
             return Err(wrong(format!(
@@ -76,7 +76,7 @@ impl<'a> Task<'a> {
         let wanted = parts
             .iter()
             .filter(|(name, _)| part.is_none_or(|part| *name == *part));
-        let ids = wanted.flat_map(|(_, ids)| ids.elements().map(RawJson::into_owned).collect::<Vec<_>>());
+        let ids = wanted.flat_map(|(_, ids)| ids.elements().map(JsonView::into_owned).collect::<Vec<_>>());
         let ids: BTreeSet<String> = ids
             .filter_map(|id| Some(id.as_text()?.decode().into_owned()))
             .collect();

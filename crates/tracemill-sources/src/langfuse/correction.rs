@@ -1,7 +1,9 @@
 //! Corrections: what somebody says the answer should have been.
 
 use tracemill_model::json::Cursor;
-use tracemill_model::{DecodeError, Key, Limits, Message, RawJson, Role, Score, ScoreValue, Text, Trace};
+use tracemill_model::{
+    DecodeError, JsonView, Key, Limits, Message, RawJson, Role, Score, ScoreValue, Text, Trace,
+};
 
 use super::{CORRECTED, UNMATCHED_SCORES};
 use crate::parts::prompt_group;
@@ -23,7 +25,7 @@ pub(super) struct Correction {
 }
 
 /// Reads a score that is a correction.
-pub(super) fn read(score: &RawJson<'_>, about: &str) -> Option<Correction> {
+pub(super) fn read(score: JsonView<'_>, about: &str) -> Option<Correction> {
     if !walk::says(score, "/dataType", "CORRECTION") {
         return None;
     }
@@ -35,7 +37,7 @@ pub(super) fn read(score: &RawJson<'_>, about: &str) -> Option<Correction> {
         .find_map(|pointer| walk::text(score, pointer));
     Some(Correction {
         about: about.to_owned(),
-        text: text.unwrap_or_default(),
+        text: text.unwrap_or_default().into_owned(),
         moment: moment.map(|text| text.decode().into_owned()).unwrap_or_default(),
     })
 }

@@ -7,7 +7,9 @@ mod score;
 use std::collections::BTreeSet;
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, Limits, RawJson, Score, Text};
+use tracemill_model::{
+    DecodeError, DecodeErrorKind, Elements, Framing, JsonView, Limits, RawJson, Score, Text,
+};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -147,7 +149,7 @@ impl Source for Langfuse {
         let whole = walk::object(context, record)?;
         let list = whole.get("data").filter(|list| list.kind() == Kind::Array);
         let Some(list) = list.filter(|_| whole.get("id").is_none()) else {
-            match trace_of(&whole)? {
+            match trace_of(whole.view())? {
                 Some(trace) => pieces.push(trace.as_bytes(), record),
                 None => pieces.skip(NO_TRACE),
             }
@@ -155,7 +157,7 @@ impl Source for Langfuse {
         };
         let mut nameless = false;
         for (index, item) in list.elements().enumerate() {
-            match trace_of(&item).map_err(|error| error.in_index(index).in_key("data"))? {
+            match trace_of(item).map_err(|error| error.in_index(index).in_key("data"))? {
                 Some(trace) => pieces.push(trace.as_bytes(), item.as_str().to_owned()),
                 None => nameless = true,
             }
@@ -221,7 +223,7 @@ const TERMS: Terms = Terms {
 };
 
 /// The trace that a record belongs to; none if it says of none.
-fn trace_of(record: &RawJson<'_>) -> Result<Option<String>, DecodeError> {
+fn trace_of(record: JsonView<'_>) -> Result<Option<String>, DecodeError> {
     walk::expect(record, Kind::Object)?;
     let owned = |pointer: &str| walk::text(record, pointer).map(|id| id.decode().into_owned());
     if let Some(trace) = owned("/trace/id").or_else(|| owned("/traceId")) {
@@ -256,27 +258,27 @@ impl Parts {
     fn read(&mut self, index: usize, piece: &str) -> Result<(), DecodeError> {
         let limits = Limits::default().with_depth(Limits::MAX_DEPTH);
         let record = Cursor::with_limits(piece, limits).raw()?;
-        if score::is_score(&record) {
-            return self.read_score(&record);
+        if score::is_score(record.view()) {
+            return self.read_score(record.view());
         }
-        if observation::is_one(&record) {
-            return self.read_observation(index, &record);
+        if observation::is_one(record.view()) {
+            return self.read_observation(index, record.view());
         }
         let inner = record.get("trace").filter(|trace| trace.kind() == Kind::Object);
-        let about = inner.as_ref().unwrap_or(&record);
+        let about = inner.unwrap_or(record.view());
         let list = record.get("observations");
-        for (at, observation) in list.iter().flat_map(RawJson::elements).enumerate() {
+        for (at, observation) in list.into_iter().flat_map(JsonView::elements).enumerate() {
             // Lists of traces name their observations, and do not hold them.
             if observation.kind() == Kind::Object {
-                self.read_observation(index, &observation)
+                self.read_observation(index, observation)
                     .map_err(|error| error.in_index(at).in_key("observations"))?;
             }
         }
         for key in ["scores", "corrections"] {
             let list = about.get(key);
-            for (at, score) in list.iter().flat_map(RawJson::elements).enumerate() {
+            for (at, score) in list.into_iter().flat_map(JsonView::elements).enumerate() {
                 if score.kind() == Kind::Object {
-                    self.read_score(&score)
+                    self.read_score(score)
                         .map_err(|error| error.in_index(at).in_key(key))?;
                 }
             }
@@ -288,14 +290,14 @@ impl Parts {
         Ok(())
     }
 
-    fn read_observation(&mut self, index: usize, record: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_observation(&mut self, index: usize, record: JsonView<'_>) -> Result<(), DecodeError> {
         let span = observation::span(record)?;
         self.places.push((span.id.clone(), index));
         self.spans.push(span);
         Ok(())
     }
 
-    fn read_score(&mut self, record: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_score(&mut self, record: JsonView<'_>) -> Result<(), DecodeError> {
         if let Some(id) = walk::text(record, "/id")
             && !self.seen.insert(id.decode().into_owned())
         {

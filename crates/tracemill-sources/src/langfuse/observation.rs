@@ -1,6 +1,6 @@
 //! Observations: what was said in them.
 
-use tracemill_model::{DecodeError, JsonWriter, RawJson, Role, Text};
+use tracemill_model::{DecodeError, JsonView, JsonWriter, RawJson, Role, Text};
 
 use crate::shapes;
 use crate::spans::calls::{Call, agent_of};
@@ -8,12 +8,12 @@ use crate::spans::{Facts, Span, Tree};
 use crate::walk;
 
 /// Whether a record is an observation.
-pub(super) fn is_one(record: &RawJson<'_>) -> bool {
+pub(super) fn is_one(record: JsonView<'_>) -> bool {
     record.get("type").is_some() && record.get("startTime").is_some()
 }
 
 /// An observation as a span.
-pub(super) fn span(record: &RawJson<'_>) -> Result<Span<'static>, DecodeError> {
+pub(super) fn span(record: JsonView<'_>) -> Result<Span<'static>, DecodeError> {
     let owned = |pointer: &str| walk::text(record, pointer).map(|text| text.decode().into_owned());
     let facts = Facts {
         trace: owned("/traceId").ok_or_else(|| walk::missing("traceId"))?,
@@ -22,7 +22,7 @@ pub(super) fn span(record: &RawJson<'_>) -> Result<Span<'static>, DecodeError> {
         failed: walk::says(record, "/level", "ERROR"),
         moment: owned("/startTime").unwrap_or_default(),
     };
-    Ok(Span::of(record.borrowed().into_owned(), facts))
+    Ok(Span::of(record.into_owned(), facts))
 }
 
 pub(super) fn is_agent(span: &Span<'_>) -> bool {
@@ -42,17 +42,23 @@ fn read(tree: &Tree<'_>, at: usize) -> Result<Option<Call>, DecodeError> {
     let span = &tree.spans()[at];
     let (input, output) = (span.attribute("input"), span.attribute("output"));
     let agent = agent_of(tree, at, is_agent);
-    let Some(mut call) = shapes::call(at, agent, ("input", input), ("output", output))? else {
+    let Some(mut call) = shapes::call(
+        at,
+        agent,
+        ("input", input.as_ref().map(RawJson::view)),
+        ("output", output.as_ref().map(RawJson::view)),
+    )?
+    else {
         return Ok(None);
     };
     if call.tools.is_none() {
         // The exporter of the AI SDK puts them there, each in a text of its own.
         let metadata = span
             .attribute("metadata")
-            .map(|metadata| shapes::unwrapped(&metadata));
+            .map(|metadata| shapes::unwrapped(metadata.view()));
         let tools = metadata.as_ref().and_then(|metadata| metadata.get("tools"));
         if let Some(tools) = tools {
-            call.tools = shapes::tools(&tools).map_err(|error| error.in_key("tools").in_key("metadata"))?;
+            call.tools = shapes::tools(tools).map_err(|error| error.in_key("tools").in_key("metadata"))?;
         }
     }
     call.model = call.model.or_else(|| span.text("model").map(Text::from));
@@ -98,10 +104,10 @@ fn begins_with_result(call: &Call) -> bool {
 /// Writes an observation without what was said in it.
 pub(super) fn keep(span: &Span<'_>, w: &mut JsonWriter<'_>) {
     w.begin_object();
-    for (key, value) in span.attributes().iter().flat_map(RawJson::members) {
+    for (key, value) in span.attributes().into_iter().flat_map(JsonView::members) {
         let left = match key.body() {
-            "input" => shapes::rest(&value, shapes::OF_REQUESTS),
-            "output" => shapes::rest(&value, shapes::OF_RESPONSES),
+            "input" => shapes::rest(value, shapes::OF_REQUESTS),
+            "output" => shapes::rest(value, shapes::OF_RESPONSES),
             "id" | "traceId" => None,
             _ if matches!(value.as_str(), "null" | "{}" | "[]") => None,
             _ => Some(value.into_owned()),

@@ -1,12 +1,12 @@
 //! Scores, by the type of their data.
 
-use tracemill_model::{DecodeError, RawJson, Score, ScoreValue, Text};
+use tracemill_model::{DecodeError, JsonView, Score, ScoreValue, Text};
 
 use crate::parts::read_score;
 use crate::walk;
 
 /// Whether a record is a score.
-pub(super) fn is_score(record: &RawJson<'_>) -> bool {
+pub(super) fn is_score(record: JsonView<'_>) -> bool {
     record.get("dataType").is_some() && record.get("name").is_some()
 }
 
@@ -14,7 +14,7 @@ pub(super) fn is_score(record: &RawJson<'_>) -> bool {
 const HELD: [&str; 3] = ["name", "traceId", "observationId"];
 
 /// Reads a score.
-pub(super) fn read(record: &RawJson<'_>) -> Result<Score<'static>, DecodeError> {
+pub(super) fn read(record: JsonView<'_>) -> Result<Score<'static>, DecodeError> {
     let name = walk::text(record, "/name").ok_or_else(|| walk::missing("name"))?;
     let kind = walk::text(record, "/dataType");
     let kind = kind.as_ref().map_or("", Text::body);
@@ -22,7 +22,7 @@ pub(super) fn read(record: &RawJson<'_>) -> Result<Score<'static>, DecodeError> 
         .iter()
         .find_map(|pointer| walk::text(record, pointer).filter(|text| !text.is_empty()));
     let number = walk::present(record, "/value");
-    let truth = number.as_ref().and_then(RawJson::as_f64);
+    let truth = number.and_then(JsonView::as_f64);
     let value = match (kind, truth, label) {
         ("BOOLEAN", Some(number), _) => ScoreValue::Bool(number != 0.0),
         ("CATEGORICAL" | "TEXT", _, Some(label)) => ScoreValue::Label(label),
@@ -50,5 +50,5 @@ pub(super) fn read(record: &RawJson<'_>) -> Result<Score<'static>, DecodeError> 
         };
         score.extra_mut().insert(Text::new(name), value.into_owned());
     }
-    Ok(score)
+    Ok(score.into_owned())
 }

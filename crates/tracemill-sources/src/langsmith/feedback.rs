@@ -1,18 +1,18 @@
 //! Feedback: scores of runs.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, RawJson, Score, ScoreValue, Text};
+use tracemill_model::{DecodeError, JsonView, Score, ScoreValue, Text};
 
 use crate::parts::read_score;
 use crate::walk;
 
 /// Whether an object is feedback.
-pub(super) fn is_feedback(value: &RawJson<'_>) -> bool {
+pub(super) fn is_feedback(value: JsonView<'_>) -> bool {
     value.get("key").is_some() && value.get("run_id").is_some()
 }
 
 /// The trace that it is about: the one it names, or that of the run, if this is the outermost one.
-pub(super) fn trace(feedback: &RawJson<'_>) -> Result<String, DecodeError> {
+pub(super) fn trace(feedback: JsonView<'_>) -> Result<String, DecodeError> {
     let found = ["/trace_id", "/run_id"]
         .iter()
         .find_map(|pointer| walk::text(feedback, pointer));
@@ -21,7 +21,7 @@ pub(super) fn trace(feedback: &RawJson<'_>) -> Result<String, DecodeError> {
 }
 
 /// The run that it is about, empty if it is about the whole, and what it says.
-pub(super) fn read(feedback: &RawJson<'_>) -> Result<(String, Score<'static>), DecodeError> {
+pub(super) fn read(feedback: JsonView<'_>) -> Result<(String, Score<'static>), DecodeError> {
     let run = walk::text(feedback, "/run_id").map(|id| id.decode().into_owned());
     let name = walk::text(feedback, "/key").ok_or_else(|| walk::missing("key"))?;
     let (mut read, mut from) = (None, "");
@@ -52,5 +52,5 @@ pub(super) fn read(feedback: &RawJson<'_>) -> Result<(String, Score<'static>), D
         };
         score.extra_mut().insert(Text::new(name), value.into_owned());
     }
-    Ok((run.unwrap_or_default(), score))
+    Ok((run.unwrap_or_default(), score.into_owned()))
 }

@@ -116,25 +116,29 @@ impl Source for LangSmith {
         let lists = ["post", "patch", "runs"];
         if lists
             .iter()
-            .any(|key| walk::present(&whole, &format!("/{key}")).is_some())
-            && !run::is_run(&whole)
+            .any(|key| walk::present(whole.view(), &format!("/{key}")).is_some())
+            && !run::is_run(whole.view())
         {
             for key in lists {
                 let Some(list) = whole.get(key).filter(|list| !list.is_null()) else {
                     continue;
                 };
-                walk::expect(&list, Kind::Array).map_err(|error| error.in_key(key))?;
+                walk::expect(list, Kind::Array).map_err(|error| error.in_key(key))?;
                 for (index, item) in list.elements().enumerate() {
-                    run::divide(&item, pieces).map_err(|error| error.in_index(index).in_key(key))?;
+                    run::divide(item, pieces).map_err(|error| error.in_index(index).in_key(key))?;
                 }
             }
-        } else if feedback::is_feedback(&whole) {
-            pieces.push(feedback::trace(&whole)?.as_bytes(), record);
-        } else if run::is_run(&whole) && whole.get("child_runs").is_none_or(|children| children.is_null()) {
+        } else if feedback::is_feedback(whole.view()) {
+            pieces.push(feedback::trace(whole.view())?.as_bytes(), record);
+        } else if run::is_run(whole.view())
+            && whole
+                .get("child_runs")
+                .is_none_or(tracemill_model::JsonView::is_null)
+        {
             // As it is: nothing need be copied.
-            pieces.push(run::trace(&whole)?.as_bytes(), record);
-        } else if run::is_run(&whole) {
-            run::divide(&whole, pieces)?;
+            pieces.push(run::trace(whole.view())?.as_bytes(), record);
+        } else if run::is_run(whole.view()) {
+            run::divide(whole.view(), pieces)?;
         } else {
             let message = "expected a run with its `run_type`, feedback with its `key`, or runs under `post` and `patch`";
             return Err(DecodeError::new(DecodeErrorKind::MissingField, 0, message));
@@ -200,11 +204,11 @@ fn describe_main(tree: &Tree<'_>, made: &mut Made) {
         return;
     };
     let (span, fields) = root;
-    let example = walk::text(&fields, "/reference_example_id");
+    let example = walk::text(fields, "/reference_example_id").map(Text::into_owned);
     let is_call = made.calls[main]
         .at
         .is_some_and(|at| tree.spans()[at].id == span.id);
-    let kept = (!is_call).then(|| run::root(&fields)).flatten();
+    let kept = (!is_call).then(|| run::root(fields)).flatten();
     for trace in made.of_call(main) {
         if let Some(example) = &example {
             let key = Key::new(RawJson::from(example.clone()));

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, RawJson};
+use tracemill_model::{DecodeError, JsonView, RawJson};
 
 use super::table::{Columns, Form, Table, Tags};
 use crate::head::Head;
@@ -16,7 +16,7 @@ use crate::walk;
 /// The data sets of LLaMA-Factory that a `dataset_info.json` describes.
 ///
 /// ```
-/// use tracemill_sources::{Batch, Context, DatasetInfo};
+/// use tracemill_sources::{Batch, Context, DatasetInfo, Texts};
 ///
 /// let info = DatasetInfo::from_json(
 ///     r#"{"capitals":{"file_name":"capitals.json","columns":{"prompt":"question","response":"answer"}},
@@ -25,7 +25,8 @@ use crate::walk;
 /// let dataset = info.get("capitals")?;
 /// assert_eq!(dataset.file(), "capitals.json");
 ///
-/// let mut batch = Batch::new();
+/// let texts = Texts::new();
+/// let mut batch = Batch::new(&texts);
 /// dataset.source().decode(&Context::default(), r#"{"question":"Peru?","answer":"Lima"}"#, &mut batch)?;
 /// assert_eq!(batch.traces()[0].messages().len(), 2);
 ///
@@ -90,11 +91,11 @@ impl DatasetInfo {
     /// If it is not JSON, or no object of objects.
     pub fn from_json(json: &str) -> Result<Self, DecodeError> {
         let whole = RawJson::parse(json)?;
-        walk::expect(&whole, Kind::Object)?;
+        walk::expect(whole.view(), Kind::Object)?;
         let mut entries = Vec::new();
         for (name, entry) in whole.members() {
             let name = name.decode().into_owned();
-            walk::expect(&entry, Kind::Object).map_err(|error| error.in_key(&name))?;
+            walk::expect(entry, Kind::Object).map_err(|error| error.in_key(&name))?;
             entries.push((name, entry.into_owned()));
         }
         Ok(DatasetInfo { entries })
@@ -117,13 +118,13 @@ impl DatasetInfo {
                 known.join(", ")
             )));
         };
-        let Some(file) = word(entry, FILE) else {
+        let Some(file) = word(entry.view(), FILE) else {
             return Err(DatasetError(format!(
                 "the data set `{name}` {}",
-                elsewhere(entry)
+                elsewhere(entry.view())
             )));
         };
-        let form = match word(entry, "formatting").as_deref() {
+        let form = match word(entry.view(), "formatting").as_deref() {
             None | Some("alpaca") => Form::Alpaca,
             Some("sharegpt") => Form::ShareGpt,
             Some("openai") => Form::OpenAi,
@@ -134,14 +135,14 @@ impl DatasetInfo {
                 )));
             }
         };
-        let ranking = entry.get("ranking").and_then(|ranking| ranking.as_bool());
+        let ranking = entry.get("ranking").and_then(tracemill_model::JsonView::as_bool);
         Ok(Dataset {
             file,
             table: Table {
                 form,
                 ranks: ranking == Some(true),
-                columns: columns(entry),
-                tags: tags(entry),
+                columns: columns(entry.view()),
+                tags: tags(entry.view()),
             },
         })
     }
@@ -160,7 +161,7 @@ impl Dataset {
 }
 
 /// Says where a data set is that is in no file.
-fn elsewhere(entry: &RawJson<'_>) -> String {
+fn elsewhere(entry: JsonView<'_>) -> String {
     let found = ELSEWHERE
         .iter()
         .find_map(|(key, what)| Some((word(entry, key)?, what)));
@@ -170,16 +171,16 @@ fn elsewhere(entry: &RawJson<'_>) -> String {
     }
 }
 
-fn word(entry: &RawJson<'_>, key: &str) -> Option<String> {
+fn word(entry: JsonView<'_>, key: &str) -> Option<String> {
     let value = entry.get(key)?;
     value.as_text().map(|text| text.decode().into_owned())
 }
 
-fn columns(entry: &RawJson<'_>) -> Columns {
+fn columns(entry: JsonView<'_>) -> Columns {
     let Some(named) = entry.get("columns") else {
         return Columns::default();
     };
-    let of = |key| word(&named, key);
+    let of = |key| word(named, key);
     Columns {
         prompt: of("prompt"),
         query: of("query"),
@@ -194,11 +195,11 @@ fn columns(entry: &RawJson<'_>) -> Columns {
     }
 }
 
-fn tags(entry: &RawJson<'_>) -> Tags {
+fn tags(entry: JsonView<'_>) -> Tags {
     let Some(named) = entry.get("tags") else {
         return Tags::default();
     };
-    let of = |key| word(&named, key);
+    let of = |key| word(named, key);
     Tags {
         role: of("role_tag"),
         content: of("content_tag"),

@@ -6,8 +6,8 @@ mod table;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{
-    Content, DecodeError, Framing, Limits, Message, Part, RawJson, Reasoning, Role, Score, ScoreValue, Text,
-    ToolCall, Trace,
+    Content, DecodeError, Framing, JsonView, Limits, Message, Part, RawJson, Reasoning, Role, Score,
+    ScoreValue, Text, ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
@@ -60,11 +60,11 @@ impl Source for LlamaFactory {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let row = walk::object(context, record)?;
+        let row = walk::record(context, record, batch)?;
         if row.get("chosen_messages").is_some() || row.get("rejected_messages").is_some() {
-            return compare(&row, context, batch);
+            return compare(row, context, batch);
         }
-        batch.push(trace(&row, "messages", context)?);
+        batch.push(trace(row, "messages", context)?);
         Ok(())
     }
 }
@@ -83,10 +83,10 @@ pub(crate) fn evidence(head: &Head) -> Option<Evidence> {
 
 const TAKEN: [&str; 4] = ["messages", "chosen_messages", "rejected_messages", "tools"];
 
-fn trace(row: &RawJson<'_>, key: &str, context: &Context) -> Result<Trace<'static>, DecodeError> {
+fn trace<'v>(row: JsonView<'v>, key: &str, context: &Context) -> Result<Trace<'v>, DecodeError> {
     let list = walk::member(row, key, Kind::Array)?;
     let mut trace = Trace::new();
-    let messages = walk::messages(&list, context.limits(), |turn, said| {
+    let messages = walk::messages(list, context.limits(), |turn, said| {
         said.push(read(turn, context.limits())?)
     });
     *trace.messages_mut() = messages.map_err(|error| error.in_key(key))?;
@@ -95,7 +95,7 @@ fn trace(row: &RawJson<'_>, key: &str, context: &Context) -> Result<Trace<'stati
     Ok(trace)
 }
 
-fn compare(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
+fn compare<'v>(row: JsonView<'v>, context: &Context, batch: &mut Batch<'v>) -> Result<(), DecodeError> {
     let group = hash_group(row.as_str().as_bytes());
     for (trial, key) in ["chosen_messages", "rejected_messages"].into_iter().enumerate() {
         let mut trace = trace(row, key, context)?;
@@ -109,28 +109,30 @@ fn compare(row: &RawJson<'_>, context: &Context, batch: &mut Batch<'_>) -> Resul
 }
 
 /// One message. Its parts are sorted by what they are.
-fn read(turn: &RawJson<'_>, limits: Limits) -> Result<Message<'static>, DecodeError> {
+fn read(turn: JsonView<'_>, limits: Limits) -> Result<Message<'_>, DecodeError> {
     walk::expect(turn, Kind::Object)?;
     let role = walk::member(turn, "role", Kind::String)?;
-    let mut message = Message::new(Role::named(role.as_text().unwrap_or_default().into_owned()));
+    let mut message = Message::new(Role::named(role.as_text().unwrap_or_default()));
     let mut parts = Vec::new();
     let content = turn.get("content");
     match &content {
         Some(content) if content.kind() == Kind::Array => {
             for (index, part) in content.elements().enumerate() {
-                sort(&part, &mut message, &mut parts, limits)
+                sort(part, &mut message, &mut parts, limits)
                     .map_err(|error| error.in_index(index).in_key("content"))?;
             }
             message.set_content(joined(parts, &message));
         }
         Some(content) => {
             let content = Content::read(&mut content.cursor()).map_err(|error| error.in_key("content"))?;
-            message.set_content(content.into_owned());
+            message.set_content(content);
         }
         None => {}
     }
     let mut taken = vec!["role", "content"];
-    let weight = turn.get("loss_weight").and_then(|weight| weight.as_f64());
+    let weight = turn
+        .get("loss_weight")
+        .and_then(tracemill_model::JsonView::as_f64);
     if let Some(train) = [(0.0, false), (1.0, true)]
         .iter()
         .find(|(known, _)| weight == Some(*known))
@@ -143,7 +145,7 @@ fn read(turn: &RawJson<'_>, limits: Limits) -> Result<Message<'static>, DecodeEr
 }
 
 /// Text alone is text; no parts beside calls are nothing.
-fn joined(parts: Vec<Part<'static>>, message: &Message<'_>) -> Content<'static> {
+fn joined<'v>(parts: Vec<Part<'v>>, message: &Message<'v>) -> Content<'v> {
     match parts.as_slice() {
         [] if !message.tool_calls().is_empty() => Content::Null,
         [Part::Text(part)] if part.extra().is_empty() => Content::Text(part.text().clone()),
@@ -151,10 +153,10 @@ fn joined(parts: Vec<Part<'static>>, message: &Message<'_>) -> Content<'static> 
     }
 }
 
-fn sort(
-    part: &RawJson<'_>,
-    message: &mut Message<'static>,
-    parts: &mut Vec<Part<'static>>,
+fn sort<'v>(
+    part: JsonView<'v>,
+    message: &mut Message<'v>,
+    parts: &mut Vec<Part<'v>>,
     limits: Limits,
 ) -> Result<(), DecodeError> {
     let bare = part
@@ -169,13 +171,13 @@ fn sort(
             let call = read_call(&call, limits).map_err(|error| error.in_key("value"))?;
             message.push_tool_call(call);
         }
-        _ => parts.push(Part::read(&mut part.cursor())?.into_owned()),
+        _ => parts.push(Part::read(&mut part.cursor())?),
     }
     Ok(())
 }
 
 /// A call out of its JSON text.
-fn read_call(text: &Text<'_>, limits: Limits) -> Result<ToolCall<'static>, DecodeError> {
+fn read_call<'v>(text: &Text<'v>, limits: Limits) -> Result<ToolCall<'v>, DecodeError> {
     let mut embedded = EmbeddedJson::new();
     let call = embedded.read(text)?;
     let mut cursor = tracemill_model::json::Cursor::with_limits(call.as_str(), limits);

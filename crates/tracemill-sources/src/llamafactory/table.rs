@@ -2,7 +2,9 @@
 //! dropped: speakers that the tags do not name keep their names, and what no column is for stays.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, Fields, Framing, Message, RawJson, Role, Score, ScoreValue, Text, Trace};
+use tracemill_model::{
+    DecodeError, Fields, Framing, JsonView, Message, RawJson, Role, Score, ScoreValue, Text, Trace,
+};
 
 use super::INFO;
 use crate::alpaca::read_history;
@@ -115,10 +117,10 @@ impl Source for Table {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let whole = walk::object(context, record)?;
+        let whole = walk::record(context, record, batch)?;
         let mut row = Row {
             table: self,
-            whole: &whole,
+            whole,
             context,
             taken: Vec::new(),
         };
@@ -137,32 +139,32 @@ impl Source for Table {
 }
 
 /// A record, and which of its members were taken.
-struct Row<'r> {
-    table: &'r Table,
-    whole: &'r RawJson<'r>,
-    context: &'r Context,
-    taken: Vec<&'r str>,
+struct Row<'t, 'r> {
+    table: &'t Table,
+    whole: JsonView<'r>,
+    context: &'t Context,
+    taken: Vec<&'t str>,
 }
 
-impl<'r> Row<'r> {
+impl<'t, 'r> Row<'t, 'r> {
     /// The value in a column, if the column has a name and the record a value.
-    fn value(&self, column: Option<&'r String>) -> Option<(&'r str, RawJson<'r>)> {
+    fn value(&self, column: Option<&'t String>) -> Option<(&'t str, JsonView<'r>)> {
         let name = column?.as_str();
         Some((name, self.whole.get(name).filter(|value| !value.is_null())?))
     }
 
     /// The text in a column; `None` if there is none.
-    fn text(&mut self, column: Option<&'r String>) -> Result<Option<Text<'static>>, DecodeError> {
+    fn text(&mut self, column: Option<&'t String>) -> Result<Option<Text<'r>>, DecodeError> {
         let Some((name, value)) = self.value(column) else {
             return Ok(None);
         };
-        walk::expect(&value, Kind::String).map_err(|error| error.in_key(name))?;
+        walk::expect(value, Kind::String).map_err(|error| error.in_key(name))?;
         self.taken.push(name);
-        Ok(value.as_text().map(Text::into_owned))
+        Ok(value.as_text())
     }
 
     /// What stands before the answer in columns of texts.
-    fn texts(&mut self) -> Result<Vec<Message<'static>>, DecodeError> {
+    fn texts(&mut self) -> Result<Vec<Message<'r>>, DecodeError> {
         let columns = &self.table.columns;
         let mut conversation = Said::new(self.context.limits());
         if let Some(system) = self
@@ -172,7 +174,7 @@ impl<'r> Row<'r> {
             conversation.push(said(Role::System, system))?;
         }
         if let Some((name, history)) = self.value(columns.history.as_ref()) {
-            read_history(&history, &mut conversation).map_err(|error| error.in_key(name))?;
+            read_history(history, &mut conversation).map_err(|error| error.in_key(name))?;
             self.taken.push(name);
         }
         let prompt = columns.prompt.as_deref().unwrap_or("prompt");
@@ -199,13 +201,13 @@ impl<'r> Row<'r> {
     }
 
     /// The list of turns, after the instructions beside it.
-    fn turns(&mut self) -> Result<Vec<Message<'static>>, DecodeError> {
+    fn turns(&mut self) -> Result<Vec<Message<'r>>, DecodeError> {
         let columns = &self.table.columns;
         let name = columns.messages.as_deref().unwrap_or("messages");
         let list = walk::member(self.whole, name, Kind::Array)?;
         self.taken.push(name);
         let mut conversation = Said::new(self.context.limits());
-        let first = list.elements().next().map(|first| self.turn(&first)).transpose();
+        let first = list.elements().next().map(|first| self.turn(first)).transpose();
         let first = first.map_err(|error| error.in_index(0).in_key(name))?;
         if first.is_none_or(|first| *first.role() != Role::System)
             && let Some(system) = self
@@ -216,7 +218,7 @@ impl<'r> Row<'r> {
         }
         for (index, turn) in list.elements().enumerate() {
             let turn = self
-                .turn(&turn)
+                .turn(turn)
                 .map_err(|error| error.in_index(index).in_key(name))?;
             conversation.push(turn).map_err(|error| error.in_key(name))?;
         }
@@ -224,7 +226,7 @@ impl<'r> Row<'r> {
     }
 
     /// One turn, in the words that `sharegpt` or a message has for it.
-    fn turn(&self, turn: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
+    fn turn(&self, turn: JsonView<'r>) -> Result<Message<'r>, DecodeError> {
         walk::expect(turn, Kind::Object)?;
         let tags = &self.table.tags;
         let role_tag = tags.role.as_deref().unwrap_or("from");
@@ -262,7 +264,7 @@ impl<'r> Row<'r> {
                 name @ ("from" | "value" | "role" | "content") => format!("{}.{name}", INFO.name),
                 name => name.to_owned(),
             };
-            fields.insert(Text::new(key), value.into_owned());
+            fields.insert(Text::new(key), value.raw());
         }
         let turn = object(&fields, deepest())?;
         let span = Span::skip(turn.as_str(), &mut Cursor::with_limits(turn.as_str(), deepest()))?;
@@ -272,7 +274,7 @@ impl<'r> Row<'r> {
     }
 
     /// The answer in a column of its own, if there is one.
-    fn answer(&mut self) -> Result<Option<Message<'static>>, DecodeError> {
+    fn answer(&mut self) -> Result<Option<Message<'r>>, DecodeError> {
         if self.table.form != Form::Alpaca {
             return Ok(None);
         }
@@ -281,7 +283,7 @@ impl<'r> Row<'r> {
     }
 
     /// The chosen and the rejected answer, if the record has both.
-    fn sides(&mut self) -> Result<Option<[Message<'static>; 2]>, DecodeError> {
+    fn sides(&mut self) -> Result<Option<[Message<'r>; 2]>, DecodeError> {
         let columns = &self.table.columns;
         let both = (
             self.value(columns.chosen.as_ref()),
@@ -290,9 +292,9 @@ impl<'r> Row<'r> {
         let (Some(chosen), Some(rejected)) = both else {
             return Ok(None);
         };
-        let read = |(name, value): &(&'r str, RawJson<'r>)| {
+        let read = |&(name, value): &(&'t str, JsonView<'r>)| {
             let side = match (self.table.form, value.as_text()) {
-                (Form::Alpaca, Some(text)) => Ok(said(Role::Assistant, text.into_owned())),
+                (Form::Alpaca, Some(text)) => Ok(said(Role::Assistant, text)),
                 (Form::Alpaca, None) => Err(walk::wrong("an answer is text")),
                 _ => self.turn(value),
             };
@@ -304,7 +306,7 @@ impl<'r> Row<'r> {
     }
 
     /// The trace without its messages.
-    fn base(&mut self) -> Result<Trace<'static>, DecodeError> {
+    fn base(&mut self) -> Result<Trace<'r>, DecodeError> {
         let mut trace = Trace::new();
         if let Some((name, tools)) = self.value(self.table.columns.tools.as_ref()) {
             trace.set_tools(walk::tools(Some(tools)).map_err(|error| error.in_key(name))?);
@@ -314,7 +316,7 @@ impl<'r> Row<'r> {
         // What would make a record of another kind of the trace goes by another name.
         for key in ["system", "chosen", "rejected", "label", "kto_tag"] {
             if let Some(value) = self.whole.get(key).filter(|_| !self.taken.contains(&key)) {
-                insert(&mut trace, &format!("{}.{key}", INFO.name), value.into_owned());
+                insert(&mut trace, format!("{}.{key}", INFO.name), value.raw());
                 self.taken.push(key);
             }
         }
@@ -324,13 +326,13 @@ impl<'r> Row<'r> {
 
     fn deliver_pair(
         &mut self,
-        prompt: &[Message<'static>],
-        sides: [Message<'static>; 2],
-        batch: &mut Batch<'_>,
+        prompt: &[Message<'r>],
+        sides: [Message<'r>; 2],
+        batch: &mut Batch<'r>,
     ) -> Result<(), DecodeError> {
         let base = self.base()?;
         let group = hash_group(self.whole.as_str().as_bytes());
-        let id = base.id().map(|id| step(id.as_json()));
+        let id = base.id().map(|id| step(id.as_json().view()));
         for ((trial, name), side) in (0..).zip(["chosen", "rejected"]).zip(sides) {
             let mut trace = base.clone();
             if let Some(id) = &id {
@@ -346,7 +348,7 @@ impl<'r> Row<'r> {
         Ok(())
     }
 
-    fn deliver(&mut self, messages: Vec<Message<'static>>, batch: &mut Batch<'_>) -> Result<(), DecodeError> {
+    fn deliver(&mut self, messages: Vec<Message<'r>>, batch: &mut Batch<'r>) -> Result<(), DecodeError> {
         let label = self.value(self.table.columns.label.as_ref());
         let label = label.and_then(|(name, label)| Some((name, label.as_bool()?)));
         self.taken.extend(label.map(|(name, _)| name));

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, JsonWriter, Limits, RawJson, Score, ScoreValue, Text};
+use tracemill_model::{DecodeError, JsonView, JsonWriter, Limits, RawJson, Score, ScoreValue, Text};
 
 use crate::parts::read_score;
 use crate::record::raw;
@@ -24,25 +24,25 @@ pub(super) struct Assessments {
 }
 
 impl Assessments {
-    pub(super) fn read(info: &RawJson<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(info: JsonView<'_>) -> Result<Self, DecodeError> {
         let mut read = Assessments::default();
         let Some(list) = walk::present(info, "/assessments") else {
             return Ok(read);
         };
         let in_info = |error: DecodeError| error.in_key("assessments").in_key("info");
-        walk::expect(&list, Kind::Array).map_err(in_info)?;
+        walk::expect(list, Kind::Array).map_err(in_info)?;
         let overridden: BTreeSet<String> = list
             .elements()
-            .filter_map(|one| Some(walk::text(&one, "/overrides")?.decode().into_owned()))
+            .filter_map(|one| Some(walk::text(one, "/overrides")?.decode().into_owned()))
             .collect();
         for (index, one) in list.elements().enumerate() {
-            read.one(&one, &overridden)
+            read.one(one, &overridden)
                 .map_err(|error| in_info(error.in_index(index)))?;
         }
         Ok(read)
     }
 
-    fn one(&mut self, one: &RawJson<'_>, overridden: &BTreeSet<String>) -> Result<(), DecodeError> {
+    fn one(&mut self, one: JsonView<'_>, overridden: &BTreeSet<String>) -> Result<(), DecodeError> {
         walk::expect(one, Kind::Object)?;
         let own = walk::text(one, "/assessment_id");
         let gone = own.is_some_and(|id| overridden.contains(&*id.decode()));
@@ -55,38 +55,41 @@ impl Assessments {
             } else {
                 self.others += 1;
             }
-            self.left.push(one.borrowed().into_owned());
+            self.left.push(one.into_owned());
             return Ok(());
         };
-        let name = walk::text(one, "/assessment_name").ok_or_else(|| walk::missing("assessment_name"))?;
+        let name = walk::text(one, "/assessment_name")
+            .ok_or_else(|| walk::missing("assessment_name"))?
+            .into_owned();
         let about = one
             .get("span_id")
-            .and_then(|span| id(&span, 8))
+            .and_then(|span| id(span, 8))
             .unwrap_or_default();
-        for (part, value) in values(&feedback)? {
+        for (part, value) in values(feedback)? {
             let name = match part {
                 Some(part) => Text::new(format!("{}/{part}", name.decode())),
                 None => name.clone(),
             };
             let mut score = Score::new(Some(name), value);
-            describe(&mut score, one, &feedback);
+            describe(&mut score, one, feedback);
             self.scores.push((about.clone(), score));
         }
         Ok(())
     }
 
     /// What is kept of the information of a trace.
-    pub(super) fn kept(&self, info: &RawJson<'_>) -> Option<RawJson<'static>> {
+    pub(super) fn kept(&self, info: JsonView<'_>) -> Option<RawJson<'static>> {
         let limits = Limits::default().with_depth(Limits::MAX_DEPTH);
         let write = |w: &mut JsonWriter<'_>| {
             w.begin_object();
             for (key, value) in info.members() {
                 if !["trace_id", "request_id", "assessments"].contains(&key.body()) {
-                    w.text_key(&key).raw(&value);
+                    w.text_key(&key).raw(value);
                 }
             }
             if !self.left.is_empty() {
-                w.key("assessments").raw(&RawJson::list(&self.left));
+                w.key("assessments")
+                    .raw(&RawJson::list(self.left.iter().map(RawJson::view)));
             }
             w.end_object();
         };
@@ -95,13 +98,13 @@ impl Assessments {
 }
 
 /// The judgements of feedback: one, or one for each part of its value.
-fn values(feedback: &RawJson<'_>) -> Result<Vec<(Option<String>, ScoreValue<'static>)>, DecodeError> {
+fn values(feedback: JsonView<'_>) -> Result<Vec<(Option<String>, ScoreValue<'static>)>, DecodeError> {
     let value = walk::present(feedback, "/value");
     let Some(value) = value else {
         let why = ["/error/error_message", "/error/error_code"]
             .iter()
             .find_map(|pointer| walk::text(feedback, pointer));
-        let why = why.unwrap_or_else(|| Text::from("no value"));
+        let why = why.map_or_else(|| Text::from("no value"), Text::into_owned);
         return Ok(vec![(None, ScoreValue::Missing(why))]);
     };
     let parts: Vec<_> = match value.kind() {
@@ -114,9 +117,9 @@ fn values(feedback: &RawJson<'_>) -> Result<Vec<(Option<String>, ScoreValue<'sta
             .enumerate()
             .map(|(index, part)| (Some(index.to_string()), part))
             .collect(),
-        _ => vec![(None, value.borrowed())],
+        _ => vec![(None, value)],
     };
-    let read = |(part, value): (Option<String>, RawJson<'_>)| {
+    let read = |(part, value): (Option<String>, JsonView<'_>)| {
         let value = match value.kind() {
             // A value deeper inside is kept as its text.
             Kind::Object | Kind::Array => ScoreValue::Label(Text::new(value.as_str().to_owned())),
@@ -127,7 +130,7 @@ fn values(feedback: &RawJson<'_>) -> Result<Vec<(Option<String>, ScoreValue<'sta
     parts.into_iter().map(read).collect()
 }
 
-fn describe(score: &mut Score<'static>, one: &RawJson<'_>, feedback: &RawJson<'_>) {
+fn describe(score: &mut Score<'static>, one: JsonView<'_>, feedback: JsonView<'_>) {
     const HELD: [&str; 4] = ["assessment_name", "trace_id", "span_id", "feedback"];
     if let Some(error) = walk::present(feedback, "/error") {
         score.extra_mut().insert(Text::from("error"), error.into_owned());

@@ -4,7 +4,7 @@ mod assessment;
 mod span;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, Outcome, RawJson, Text};
+use tracemill_model::{DecodeError, Framing, JsonView, Outcome, Text};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -110,23 +110,23 @@ impl Source for MlFlow {
     ) -> Result<(), DecodeError> {
         let whole = walk::object(context, record)?;
         let row = whole.get("trace").filter(|trace| trace.kind() == Kind::String);
-        let whole = row.map_or_else(
-            || whole.borrowed().into_owned(),
-            |trace| shapes::unwrapped(&trace),
-        );
-        let info = walk::member(&whole, "info", Kind::Object)?;
+        let whole = match row {
+            Some(trace) => shapes::unwrapped(trace),
+            None => whole,
+        };
+        let info = walk::member(whole.view(), "info", Kind::Object)?;
         let spans = whole
             .pointer("/data/spans")
             .ok_or_else(|| walk::missing("data.spans"))?;
-        walk::expect(&spans, Kind::Array).map_err(|error| error.in_key("spans").in_key("data"))?;
+        walk::expect(spans, Kind::Array).map_err(|error| error.in_key("spans").in_key("data"))?;
         let trace = ["/trace_id", "/request_id"]
             .iter()
-            .find_map(|pointer| walk::text(&info, pointer));
+            .find_map(|pointer| walk::text(info, pointer));
         let trace = trace.ok_or_else(|| walk::missing("info.trace_id"))?;
         let trace = trace.decode();
         let mut list = Vec::new();
         for (index, raw) in spans.elements().enumerate() {
-            let read = span::read(&raw, &trace);
+            let read = span::read(raw, &trace);
             list.push(read.map_err(|error| error.in_index(index).in_key("spans").in_key("data"))?);
         }
         let tree = Tree::of(list, Vec::new());
@@ -139,8 +139,8 @@ impl Source for MlFlow {
         let Some(mut made) = make_traces(&tree, &TERMS, calls, context.limits(), batch)? else {
             return Ok(());
         };
-        let assessments = Assessments::read(&info)?;
-        describe(&info, &assessments, &mut made);
+        let assessments = Assessments::read(info)?;
+        describe(info, &assessments, &mut made);
         judge(&tree, &mut made, assessments, batch);
         made.traces.into_iter().for_each(|(_, trace)| batch.push(trace));
         Ok(())
@@ -155,7 +155,7 @@ const TERMS: Terms = Terms {
 };
 
 /// Gives the trace of the whole what was said of it.
-fn describe(info: &RawJson<'_>, assessments: &Assessments, made: &mut Made) {
+fn describe(info: JsonView<'_>, assessments: &Assessments, made: &mut Made) {
     let Some(main) = made.main else { return };
     let state = ["/state", "/status"]
         .iter()

@@ -101,7 +101,7 @@ fn identify<'a>(
     trial: Option<u64>,
     limits: Limits,
 ) -> Result<(), DecodeError> {
-    let mut path = vec![step(&item.id), step(turn)];
+    let mut path = vec![step(item.id.view()), step(turn.view())];
     path.extend(trial.map(|trial| trial.to_string()));
     let key = raw(limits, |w| {
         w.begin_array().raw(&item.id).raw(turn).end_array();
@@ -178,7 +178,7 @@ impl<'a> Data<'a> {
             "output" => self.output = read_content(cursor)?,
             "candidate_index" => {
                 let index = cursor.raw()?;
-                self.trial = ordinal(&index);
+                self.trial = ordinal(index.view());
                 if self.trial.is_none() && !index.is_null() {
                     self.rest.insert(key.clone(), index);
                 }

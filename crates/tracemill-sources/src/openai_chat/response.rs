@@ -1,7 +1,9 @@
 //! What the model answered.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Fields, Limits, Message, Outcome, RawJson, Text};
+use tracemill_model::{
+    DecodeError, DecodeErrorKind, Fields, JsonView, Limits, Message, Outcome, RawJson, Text,
+};
 
 use crate::record::raw;
 
@@ -112,7 +114,7 @@ impl<'a> Choice<'a> {
         };
         Ok(Choice {
             trial: number(&rest, "index").unwrap_or(index as u64),
-            outcome: rest.get("finish_reason").and_then(outcome),
+            outcome: rest.get("finish_reason").map(RawJson::view).and_then(outcome),
             message,
             rest,
         })
@@ -132,7 +134,7 @@ fn number(fields: &Fields<'_>, key: &str) -> Option<u64> {
     fields.get(key)?.as_str().parse().ok()
 }
 
-fn outcome(finish_reason: &RawJson<'_>) -> Option<Outcome> {
+fn outcome(finish_reason: JsonView<'_>) -> Option<Outcome> {
     match finish_reason.as_text()?.body() {
         "stop" | "tool_calls" | "function_call" => Some(Outcome::Completed),
         "length" => Some(Outcome::Truncated),

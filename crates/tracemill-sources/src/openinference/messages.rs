@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, Limits, Message, Part, RawJson, Role, Text, TextPart,
-    ToolCall,
+    Arguments, Content, DecodeError, DecodeErrorKind, JsonView, Limits, Message, Part, RawJson, Role, Text,
+    TextPart, ToolCall,
 };
 
 use crate::record::raw;
@@ -18,10 +18,10 @@ pub(super) struct Flat {
 
 impl Flat {
     /// What stands under `prefix`, which ends with a dot.
-    pub(super) fn under(attributes: &RawJson<'_>, prefix: &str) -> Self {
+    pub(super) fn under(attributes: JsonView<'_>, prefix: &str) -> Self {
         let members = attributes.members();
         let read =
-            |(key, value): (Text<'_>, RawJson<'_>)| Some((key.decode().into_owned(), value.into_owned()));
+            |(key, value): (Text<'_>, JsonView<'_>)| Some((key.decode().into_owned(), value.into_owned()));
         Flat::of(members.filter_map(read), prefix)
     }
 
@@ -129,7 +129,7 @@ fn message(fields: Vec<(String, RawJson<'static>)>) -> Result<Message<'static>, 
             continue;
         }
         if key == "content" && !structured {
-            message.set_content(crate::genai::content(&value)?);
+            message.set_content(crate::genai::content(value.view())?.into_owned());
         } else {
             message
                 .extra_mut()
@@ -228,7 +228,7 @@ mod tests {
         let attributes = RawJson::parse(&format!("{{{attributes},\"m.x.message.role\":\"no\"}}"))
             .unwrap()
             .into_owned();
-        let messages = Flat::under(&attributes, "m.").messages().unwrap();
+        let messages = Flat::under(attributes.view(), "m.").messages().unwrap();
         let texts: Vec<_> = messages
             .iter()
             .map(|m| m.content().as_text().unwrap().to_string())

@@ -3,7 +3,7 @@
 mod messages;
 
 use tracemill_model::json::EmbeddedJson;
-use tracemill_model::{DecodeError, DecodeErrorKind, Framing, RawJson, Text, Tool};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, JsonView, RawJson, Text, Tool};
 
 use crate::detect::Evidence;
 use crate::genai;
@@ -142,7 +142,7 @@ fn read(tree: &Tree<'_>, at: usize) -> Result<Option<Call>, DecodeError> {
     let Some(attributes) = span.attributes().filter(|_| is_call) else {
         return Ok(None);
     };
-    let (input, output) = (Flat::under(&attributes, INPUT), Flat::under(&attributes, OUTPUT));
+    let (input, output) = (Flat::under(attributes, INPUT), Flat::under(attributes, OUTPUT));
     if input.is_empty() && output.is_empty() {
         return Ok(None);
     }
@@ -170,7 +170,7 @@ fn read(tree: &Tree<'_>, at: usize) -> Result<Option<Call>, DecodeError> {
         agent: agent_of(tree, at, is_agent),
         input,
         output: output.into_iter().map(answer).collect(),
-        tools: tools(&attributes)?,
+        tools: tools(attributes)?,
         model: span.text("llm.model_name").map(Text::from),
         response: None,
     }))
@@ -198,7 +198,7 @@ fn answer_value(span: &Span<'_>) -> Option<RawJson<'static>> {
 }
 
 /// The definitions of tools, each in a text of its own.
-fn tools(attributes: &RawJson<'_>) -> Result<Option<Vec<Tool<'static>>>, DecodeError> {
+fn tools(attributes: JsonView<'_>) -> Result<Option<Vec<Tool<'static>>>, DecodeError> {
     let mut tools = Vec::new();
     for (number, fields) in Flat::under(attributes, TOOLS).entries() {
         for (key, value) in fields {

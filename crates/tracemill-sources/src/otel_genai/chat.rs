@@ -1,7 +1,7 @@
 //! Model calls: what was said to the model, and what it answered.
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Message, RawJson, Role, Text, Tool};
+use tracemill_model::{DecodeError, DecodeErrorKind, JsonView, Message, RawJson, Role, Text, Tool};
 
 use super::is_agent;
 use crate::genai;
@@ -27,13 +27,13 @@ pub(super) fn find(tree: &Tree<'_>) -> Result<Vec<Call>, DecodeError> {
             !is_agent(span) && span.text("gen_ai.operation.name").as_deref() != Some("invoke_workflow");
         if let Some(held) = content(tree, span).filter(|_| called) {
             let agent = agent_of(tree, at, is_agent);
-            chats.push(read(span, &held, Some(at), 0, agent)?);
+            chats.push(read(span, held.view(), Some(at), 0, agent)?);
         }
     }
     for (log, event) in tree.logs().iter().enumerate() {
         let own = event.event.as_deref() == Some(DETAILS) && tree.position(&event.id).is_none();
-        if let Some(held) = event.attributes().filter(|held| own && has_content(held)) {
-            chats.push(read(event, &held, None, log, None)?);
+        if let Some(held) = event.attributes().filter(|held| own && has_content(*held)) {
+            chats.push(read(event, held, None, log, None)?);
         }
     }
     if !chats.is_empty() {
@@ -43,7 +43,7 @@ pub(super) fn find(tree: &Tree<'_>) -> Result<Vec<Call>, DecodeError> {
     for (at, span) in tree.spans().iter().enumerate() {
         if let Some(held) = content(tree, span) {
             let agent = agent_of(tree, at, is_agent);
-            chats.push(read(span, &held, Some(at), 0, agent)?);
+            chats.push(read(span, held.view(), Some(at), 0, agent)?);
         }
     }
     Ok(chats)
@@ -51,23 +51,23 @@ pub(super) fn find(tree: &Tree<'_>) -> Result<Vec<Call>, DecodeError> {
 
 /// The attributes that hold the messages of a span: its own, those of its event, or those of a log.
 fn content(tree: &Tree<'_>, span: &Span<'_>) -> Option<RawJson<'static>> {
-    let own = span.attributes().map(RawJson::into_owned);
+    let own = span.attributes().map(JsonView::into_owned);
     let events = span.events().into_iter().filter(|(name, _)| name == DETAILS);
     let logs = tree.logs().iter();
     let logs = logs.filter(|log| log.event.as_deref() == Some(DETAILS) && log.id == span.id);
     own.into_iter()
         .chain(events.map(|(_, attributes)| attributes))
-        .chain(logs.filter_map(|log| log.attributes().map(RawJson::into_owned)))
-        .find(has_content)
+        .chain(logs.filter_map(|log| log.attributes().map(JsonView::into_owned)))
+        .find(|held| has_content(held.view()))
 }
 
-fn has_content(attributes: &RawJson<'_>) -> bool {
+fn has_content(attributes: JsonView<'_>) -> bool {
     [INPUT, OUTPUT].iter().any(|key| attributes.get(key).is_some())
 }
 
 fn read(
     span: &Span<'_>,
-    held: &RawJson<'_>,
+    held: JsonView<'_>,
     at: Option<usize>,
     log: usize,
     agent: Option<usize>,
@@ -88,19 +88,24 @@ fn read(
     chat.model = model.map(Text::from);
     let value = |key: &'static str| attribute(held, key).map_err(|error| error.in_key(key));
     if let Some(system) = value(SYSTEM)? {
-        chat.input
-            .push(genai::said_by(Role::System, &system).map_err(|error| error.in_key(SYSTEM))?);
+        chat.input.push(
+            genai::said_by(Role::System, system.view())
+                .map_err(|error| error.in_key(SYSTEM))?
+                .into_owned(),
+        );
     }
     if let Some(input) = value(INPUT)? {
-        chat.input
-            .extend(genai::messages(&input).map_err(|error| error.in_key(INPUT))?);
+        chat.input.extend(crate::walk::owned(
+            genai::messages(input.view()).map_err(|error| error.in_key(INPUT))?,
+        ));
     }
     if let Some(output) = value(OUTPUT)? {
-        let messages = genai::messages(&output).map_err(|error| error.in_key(OUTPUT))?;
+        let messages = genai::messages(output.view()).map_err(|error| error.in_key(OUTPUT))?;
+        let messages = crate::walk::owned(messages);
         chat.output = messages.into_iter().map(answer).collect();
     }
     if let Some(tools) = value(TOOLS)? {
-        let tools = genai::lower_types(&tools)?;
+        let tools = genai::lower_types(tools.view())?;
         let tools = Tool::read_list(&mut tools.cursor()).map_err(|error| error.in_key(TOOLS))?;
         chat.tools = Some(tools.into_iter().map(Tool::into_owned).collect());
     }
@@ -118,7 +123,7 @@ fn answer(mut message: Message<'static>) -> Answer {
 }
 
 /// The value of an attribute, which spans hold as JSON text and logs nested.
-fn attribute(attributes: &RawJson<'_>, key: &str) -> Result<Option<RawJson<'static>>, DecodeError> {
+fn attribute(attributes: JsonView<'_>, key: &str) -> Result<Option<RawJson<'static>>, DecodeError> {
     let Some(value) = attributes.get(key).filter(|value| !value.is_null()) else {
         return Ok(None);
     };

@@ -1,6 +1,6 @@
 //! Evaluations: scores of spans.
 
-use tracemill_model::{RawJson, Score, ScoreValue, Text};
+use tracemill_model::{JsonView, Score, ScoreValue, Text};
 
 use super::is_agent;
 use crate::spans::Tree;
@@ -35,7 +35,7 @@ fn all(tree: &Tree<'_>) -> Vec<Evaluation> {
     let mut all = Vec::new();
     for span in tree.spans() {
         for (_, attributes) in span.events().iter().filter(|(name, _)| name == EVENT) {
-            all.push(read(&span.id, attributes));
+            all.push(read(&span.id, attributes.view()));
         }
     }
     for log in tree
@@ -44,7 +44,7 @@ fn all(tree: &Tree<'_>) -> Vec<Evaluation> {
         .filter(|log| log.event.as_deref() == Some(EVENT))
     {
         if let Some(attributes) = log.attributes() {
-            all.push(read(&log.id, &attributes));
+            all.push(read(&log.id, attributes));
         }
     }
     all
@@ -75,12 +75,12 @@ fn judged(evaluation: &Evaluation, tree: &Tree<'_>, chats: &[Call], heads: &[usi
     (0..chats.len()).filter(outermost).collect()
 }
 
-fn read(span: &str, attributes: &RawJson<'_>) -> Evaluation {
+fn read(span: &str, attributes: JsonView<'_>) -> Evaluation {
     let text = |key: &str| attributes.get(key)?.as_text().map(Text::into_owned);
     let value = attributes.get("gen_ai.evaluation.score.value");
     let number = value
         .filter(|value| value.as_f64().is_some())
-        .map(RawJson::into_owned);
+        .map(JsonView::into_owned);
     let label = text("gen_ai.evaluation.score.label");
     let failed = text("error.type");
     let value = match (number, &label) {

@@ -209,7 +209,7 @@ impl<'a> Record<'a> {
             batch.note(NO_PROMPT, u64::from(prompt.is_empty()));
             prompt
         };
-        let id = self.own.id().map(|id| step(id.as_json()));
+        let id = self.own.id().map(|id| step(id.as_json().view()));
         let mut both = Vec::new();
         let mut traces = Vec::new();
         for (trial, (name, answer)) in [("chosen", chosen), ("rejected", rejected)]

@@ -1,13 +1,15 @@
 //! What items say: content, reasoning, and the fields that a trace has no name for.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{Content, DecodeError, Fields, Message, Part, RawJson, Reasoning, Text, TextPart};
+use tracemill_model::{
+    Content, DecodeError, Fields, JsonView, Message, Part, RawJson, Reasoning, Text, TextPart,
+};
 
 use crate::record::{deepest, raw};
 use crate::walk;
 
 /// Content as a list of parts, so that more can follow.
-pub(super) fn into_parts(content: Content<'static>) -> Vec<Part<'static>> {
+pub(super) fn into_parts(content: Content<'_>) -> Vec<Part<'_>> {
     match content {
         Content::Text(text) => vec![Part::Text(TextPart::new(text))],
         Content::Parts(parts) => parts,
@@ -17,27 +19,24 @@ pub(super) fn into_parts(content: Content<'static>) -> Vec<Part<'static>> {
 }
 
 /// Reads content. Of one text the trace keeps the text; what else its part says goes to `rest`.
-pub(super) fn said(
-    content: &RawJson<'_>,
-    rest: &mut Fields<'static>,
-) -> Result<Content<'static>, DecodeError> {
+pub(super) fn said<'v>(content: JsonView<'v>, rest: &mut Fields<'v>) -> Result<Content<'v>, DecodeError> {
     if content.kind() != Kind::Array {
-        return Ok(Content::read(&mut content.cursor())?.into_owned());
+        return Content::read(&mut content.cursor());
     }
     let mut parts = Vec::new();
     for (index, part) in content.elements().enumerate() {
-        parts.push(read_part(&part).map_err(|error| error.in_index(index))?);
+        parts.push(read_part(part).map_err(|error| error.in_index(index))?);
     }
     if let [Part::Text(only)] = parts.as_slice() {
         for (key, value) in only.extra().iter() {
             let name = key.decode();
             let own = OF_MESSAGES.contains(&&*name);
             let name = if own {
-                format!("source.{name}")
+                Text::new(format!("source.{name}"))
             } else {
-                name.into_owned()
+                key.clone()
             };
-            put(rest, &name, value.clone());
+            put(rest, name, value.clone());
         }
         return Ok(Content::Text(only.text().clone()));
     }
@@ -45,12 +44,12 @@ pub(super) fn said(
 }
 
 /// Reads a part: texts and images in the names of this API, others as they are.
-fn read_part(part: &RawJson<'_>) -> Result<Part<'static>, DecodeError> {
+fn read_part(part: JsonView<'_>) -> Result<Part<'_>, DecodeError> {
     let kind = walk::text(part, "/type");
     match kind.as_ref().map_or("", Text::body) {
         "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text" => {
             let Some(words) = walk::text(part, "/text") else {
-                return Ok(Part::Other(part.borrowed().into_owned()));
+                return Ok(Part::Other(part.raw()));
             };
             let mut made = TextPart::new(words);
             keep(made.extra_mut(), part, &["type", "text"], "", &[]);
@@ -68,26 +67,26 @@ fn read_part(part: &RawJson<'_>) -> Result<Part<'static>, DecodeError> {
                 for (key, value) in part.members() {
                     let is_named = key.body() == "type" || key.body() == "file_id" && value.is_null();
                     if !is_named {
-                        w.text_key(&key).raw(&value);
+                        w.text_key(&key).raw(value);
                     }
                 }
                 w.end_object();
             })?;
             Ok(Part::read(&mut shaped.cursor())?.into_owned())
         }
-        "input_audio" => Ok(Part::read(&mut part.cursor())?.into_owned()),
-        _ => Ok(Part::Other(part.borrowed().into_owned())),
+        "input_audio" => Ok(Part::read(&mut part.cursor())?),
+        _ => Ok(Part::Other(part.raw())),
     }
 }
 
 /// Reasoning is the words: the content if it is readable, and else the summary. Items that hold more than words are kept as
 /// they are beside them; what is encrypted, and has no words, is opaque.
-pub(super) fn think(message: &mut Message<'static>, items: &[RawJson<'static>]) -> Result<(), DecodeError> {
+pub(super) fn think<'v>(message: &mut Message<'v>, items: &[RawJson<'v>]) -> Result<(), DecodeError> {
     if items.is_empty() {
         return Ok(());
     }
-    let words: Vec<_> = items.iter().filter_map(thought).collect();
-    let is_encrypted = |item: &RawJson<'_>| walk::present(item, "/encrypted_content").is_some();
+    let words: Vec<_> = items.iter().map(RawJson::view).filter_map(thought).collect();
+    let is_encrypted = |item: JsonView<'_>| walk::present(item, "/encrypted_content").is_some();
     let list = raw(deepest(), |w| {
         w.begin_array();
         for item in items {
@@ -95,7 +94,7 @@ pub(super) fn think(message: &mut Message<'static>, items: &[RawJson<'static>]) 
         }
         w.end_array();
     })?;
-    if words.is_empty() && items.iter().any(is_encrypted) {
+    if words.is_empty() && items.iter().map(RawJson::view).any(is_encrypted) {
         message.set_reasoning(Reasoning::Opaque(list));
         return Ok(());
     }
@@ -106,7 +105,7 @@ pub(super) fn think(message: &mut Message<'static>, items: &[RawJson<'static>]) 
     Ok(())
 }
 
-fn thought(item: &RawJson<'_>) -> Option<String> {
+fn thought(item: JsonView<'_>) -> Option<String> {
     let texts = |key| {
         let list = item.get(key)?;
         let texts: Vec<_> = list
@@ -140,9 +139,9 @@ pub(super) const OF_MESSAGES: [&str; 13] = [
 pub(super) const OF_CALLS: [&str; 6] = ["id", "type", "name", "arguments", "function", "custom"];
 
 /// Keeps the members of an item that were not taken; those whose name means something else there with a prefix.
-pub(super) fn keep(
-    fields: &mut Fields<'static>,
-    item: &RawJson<'_>,
+pub(super) fn keep<'v>(
+    fields: &mut Fields<'v>,
+    item: JsonView<'v>,
     taken: &[&str],
     prefix: &str,
     own: &[&str],
@@ -154,19 +153,18 @@ pub(super) fn keep(
         }
         let is_own = own.contains(&&*name);
         let name = if is_own {
-            format!("{prefix}{name}")
+            Text::new(format!("{prefix}{name}"))
         } else {
-            name.into_owned()
+            key
         };
-        put(fields, &name, value.into_owned());
+        put(fields, name, value.raw());
     }
 }
 
 /// Keeps a value under a name, or one like it if another item of the same turn has taken it.
-pub(super) fn put(fields: &mut Fields<'static>, name: &str, value: RawJson<'static>) {
-    let mut name = name.to_owned();
-    while fields.get(&name).is_some() {
-        name.push('_');
+pub(super) fn put<'v>(fields: &mut Fields<'v>, mut name: Text<'v>, value: RawJson<'v>) {
+    while fields.get(&name.decode()).is_some() {
+        name = Text::new(format!("{name}_"));
     }
-    fields.insert(Text::new(name), value);
+    fields.insert(name, value);
 }

@@ -8,8 +8,8 @@ mod content;
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, DecodeErrorKind, Fields, Limits, Message, Part, RawJson, Role, Text,
-    Tool, ToolCall,
+    Arguments, Content, DecodeError, DecodeErrorKind, Fields, JsonView, Limits, Message, Part, RawJson, Role,
+    Text, Tool, ToolCall,
 };
 
 use crate::walk::{self, Said};
@@ -26,18 +26,18 @@ const HOSTED: [&str; 6] = [
 ];
 
 /// Reads one conversation, item by item.
-pub(crate) struct Items {
-    said: Said,
-    turn: Option<Turn>,
+pub(crate) struct Items<'a> {
+    said: Said<'a>,
+    turn: Option<Turn<'a>>,
 }
 
 /// What the model gave since somebody else spoke.
-struct Turn {
-    message: Message<'static>,
-    thoughts: Vec<RawJson<'static>>,
-    parts: Vec<Part<'static>>,
+struct Turn<'a> {
+    message: Message<'a>,
+    thoughts: Vec<RawJson<'a>>,
+    parts: Vec<Part<'a>>,
     /// Content that is no list of parts, as long as it is alone.
-    content: Content<'static>,
+    content: Content<'a>,
     last: Last,
 }
 
@@ -48,7 +48,7 @@ enum Last {
     Other,
 }
 
-impl Items {
+impl<'a> Items<'a> {
     pub(crate) fn new(limits: Limits) -> Self {
         Items {
             said: Said::new(limits),
@@ -57,16 +57,16 @@ impl Items {
     }
 
     /// Reads a text that a user says, or a list of items.
-    pub(crate) fn list(&mut self, value: &RawJson<'_>, speaker: Role<'static>) -> Result<(), DecodeError> {
+    pub(crate) fn list(&mut self, value: JsonView<'a>, speaker: Role<'a>) -> Result<(), DecodeError> {
         match value.kind() {
             Kind::Null => Ok(()),
             Kind::String => {
-                let message = walk::spoken(speaker, Some(value.borrowed()))?;
+                let message = walk::spoken(speaker, Some(value))?;
                 self.push(message)
             }
             Kind::Array => {
                 for (index, item) in value.elements().enumerate() {
-                    self.read(&item).map_err(|error| error.in_index(index))?;
+                    self.read(item).map_err(|error| error.in_index(index))?;
                 }
                 Ok(())
             }
@@ -78,7 +78,7 @@ impl Items {
     }
 
     /// Reads one item.
-    pub(crate) fn read(&mut self, item: &RawJson<'_>) -> Result<(), DecodeError> {
+    pub(crate) fn read(&mut self, item: JsonView<'a>) -> Result<(), DecodeError> {
         walk::expect(item, Kind::Object)?;
         let kind = walk::text(item, "/type");
         let kind = kind.as_ref().map_or("message", Text::body);
@@ -87,25 +87,25 @@ impl Items {
             "message" if item.get("role").is_some() => self.message(item),
             "message" => Err(walk::missing("role")),
             "reasoning" => {
-                self.turn().thoughts.push(item.borrowed().into_owned());
+                self.turn().thoughts.push(item.raw());
                 Ok(())
             }
             _ if kind.ends_with("_call_output") => self.result(item, kind),
             _ if kind.ends_with("_call") && (has_call_id || kind == "function_call") => self.call(item, kind),
             _ if kind.ends_with("_call") || HOSTED.contains(&kind) => {
-                self.turn().add(Part::Other(item.borrowed().into_owned()));
+                self.turn().add(Part::Other(item.raw()));
                 Ok(())
             }
             _ => {
                 let mut message = Message::new(Role::named(Text::new(kind.to_owned())));
-                message.set_content(Content::Other(item.borrowed().into_owned()));
+                message.set_content(Content::Other(item.raw()));
                 self.push(message)
             }
         }
     }
 
     /// The message that the last item went to.
-    pub(crate) fn last_mut(&mut self) -> Option<&mut Message<'static>> {
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Message<'a>> {
         match &mut self.turn {
             Some(turn) => Some(&mut turn.message),
             None => self.said.messages.last_mut(),
@@ -113,13 +113,13 @@ impl Items {
     }
 
     /// Adds a message of somebody else than the model.
-    pub(crate) fn push(&mut self, message: Message<'static>) -> Result<(), DecodeError> {
+    pub(crate) fn push(&mut self, message: Message<'a>) -> Result<(), DecodeError> {
         self.close()?;
         self.said.push(message)
     }
 
     /// The messages.
-    pub(crate) fn finish(mut self) -> Result<Vec<Message<'static>>, DecodeError> {
+    pub(crate) fn finish(mut self) -> Result<Vec<Message<'a>>, DecodeError> {
         self.close()?;
         Ok(self.said.messages)
     }
@@ -131,7 +131,7 @@ impl Items {
         }
     }
 
-    fn turn(&mut self) -> &mut Turn {
+    fn turn(&mut self) -> &mut Turn<'a> {
         let turn = self.turn.get_or_insert_with(|| Turn {
             message: Message::new(Role::Assistant),
             thoughts: Vec::new(),
@@ -143,12 +143,12 @@ impl Items {
         turn
     }
 
-    fn message(&mut self, item: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn message(&mut self, item: JsonView<'a>) -> Result<(), DecodeError> {
         let role = walk::text(item, "/role").ok_or_else(|| walk::wrong("a `role` is text").in_key("role"))?;
         let role = Role::named(role);
         let mut rest = Fields::new();
         let content = item.get("content");
-        let content = content.map(|content| said(&content, &mut rest)).transpose();
+        let content = content.map(|content| said(content, &mut rest)).transpose();
         let content = content
             .map_err(|error| error.in_key("content"))?
             .unwrap_or_default();
@@ -174,12 +174,12 @@ impl Items {
         turn.last = Last::Message;
         turn.say(content);
         for (key, value) in rest.iter() {
-            put(turn.message.extra_mut(), &key.decode(), value.clone());
+            put(turn.message.extra_mut(), key.clone(), value.clone());
         }
         Ok(())
     }
 
-    fn call(&mut self, item: &RawJson<'_>, kind: &str) -> Result<(), DecodeError> {
+    fn call(&mut self, item: JsonView<'a>, kind: &str) -> Result<(), DecodeError> {
         let kind = kind.trim_end_matches("_call").trim_end_matches("_tool");
         let (name, argument) = match kind {
             "function" => (walk::text(item, "/name"), "arguments"),
@@ -192,7 +192,7 @@ impl Items {
         };
         let name = name.ok_or_else(|| walk::missing("name"))?;
         let arguments = match item.get(argument) {
-            Some(value) => Arguments::read(&mut value.cursor())?.into_owned(),
+            Some(value) => Arguments::read(&mut value.cursor())?,
             None => Arguments::Missing,
         };
         let mut call = ToolCall::new(name, arguments).with_id(walk::text(item, "/call_id"));
@@ -209,13 +209,13 @@ impl Items {
         Ok(())
     }
 
-    fn result(&mut self, item: &RawJson<'_>, kind: &str) -> Result<(), DecodeError> {
+    fn result(&mut self, item: JsonView<'a>, kind: &str) -> Result<(), DecodeError> {
         let mut message = Message::new(Role::Tool);
         message.set_tool_call_id(walk::text(item, "/call_id"));
         message.set_name(walk::text(item, "/name"));
         let mut rest = Fields::new();
         if let Some(output) = item.get("output") {
-            let content = said(&output, &mut rest).map_err(|error| error.in_key("output"))?;
+            let content = said(output, &mut rest).map_err(|error| error.in_key("output"))?;
             message.set_content(content);
         }
         let taken: &[&str] = if kind == "function_call_output" {
@@ -229,8 +229,8 @@ impl Items {
     }
 }
 
-impl Turn {
-    fn say(&mut self, content: Content<'static>) {
+impl<'a> Turn<'a> {
+    fn say(&mut self, content: Content<'a>) {
         if self.content == Content::Missing && self.parts.is_empty() {
             self.content = content;
             return;
@@ -240,13 +240,13 @@ impl Turn {
         }
     }
 
-    fn add(&mut self, part: Part<'static>) {
+    fn add(&mut self, part: Part<'a>) {
         let before = std::mem::take(&mut self.content);
         self.parts.extend(into_parts(before));
         self.parts.push(part);
     }
 
-    fn into_message(mut self) -> Result<Message<'static>, DecodeError> {
+    fn into_message(mut self) -> Result<Message<'a>, DecodeError> {
         self.message.set_content(if self.parts.is_empty() {
             self.content
         } else {
@@ -258,20 +258,20 @@ impl Turn {
 }
 
 /// Reads tool definitions, and apart from them what the provider runs itself.
-pub(crate) fn tools(
-    list: &RawJson<'_>,
-    hosted: &mut Vec<RawJson<'static>>,
-) -> Result<Vec<Tool<'static>>, DecodeError> {
+pub(crate) fn tools<'v>(
+    list: JsonView<'v>,
+    hosted: &mut Vec<RawJson<'v>>,
+) -> Result<Vec<Tool<'v>>, DecodeError> {
     walk::expect(list, Kind::Array)?;
     let mut tools = Vec::new();
     for (index, tool) in list.elements().enumerate() {
-        let kind = walk::text(&tool, "/type");
+        let kind = walk::text(tool, "/type");
         match kind.as_ref().map(Text::body) {
             None | Some("function" | "custom") => {
                 let tool = Tool::read(&mut tool.cursor()).map_err(|error| error.in_index(index))?;
-                tools.push(tool.into_owned());
+                tools.push(tool);
             }
-            Some(_) => hosted.push(tool.into_owned()),
+            Some(_) => hosted.push(tool.raw()),
         }
     }
     Ok(tools)
@@ -282,8 +282,9 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> String {
+        let list = RawJson::parse(json).unwrap();
         let mut items = Items::new(Limits::default());
-        items.list(&RawJson::parse(json).unwrap(), Role::User).unwrap();
+        items.list(list.view(), Role::User).unwrap();
         let mut trace = tracemill_model::Trace::new();
         *trace.messages_mut() = items.finish().unwrap();
         let mut out = Vec::new();

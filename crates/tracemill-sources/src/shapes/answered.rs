@@ -1,7 +1,7 @@
 //! What a model answered.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Limits, Message, Outcome, RawJson, Role, Text, Tool};
+use tracemill_model::{DecodeError, JsonView, Limits, Message, Outcome, RawJson, Role, Text, Tool};
 
 use super::list::{self, Shape, messages};
 use super::{aisdk, message, outcome, present, refuse_rendered, unknown, unwrapped};
@@ -81,21 +81,21 @@ impl Answered {
 }
 
 /// Reads an answer: a response, messages, or text.
-pub(crate) fn answered(value: &RawJson<'_>) -> Result<Answered, DecodeError> {
+pub(crate) fn answered(value: JsonView<'_>) -> Result<Answered, DecodeError> {
     let value = unwrapped(value);
     match value.kind() {
         Kind::Null => Ok(Answered::default()),
-        Kind::Object => object(&value),
-        Kind::Array => array(&value),
+        Kind::Object => object(value.view()),
+        Kind::Array => array(value.view()),
         Kind::String => {
             refuse_rendered(&value.as_text().unwrap_or_default())?;
-            Ok(Answered::one(message(Role::Assistant, &value)?, None))
+            Ok(Answered::one(message(Role::Assistant, value.view())?, None))
         }
-        _ => Err(unknown(&value)),
+        _ => Err(unknown(value.view())),
     }
 }
 
-fn array(value: &RawJson<'_>) -> Result<Answered, DecodeError> {
+fn array(value: JsonView<'_>) -> Result<Answered, DecodeError> {
     if aisdk::is_calls(value) {
         return Ok(Answered::one(aisdk::calls(value)?, None));
     }
@@ -130,75 +130,75 @@ fn with_reason(mut message: Message<'static>) -> Answer {
     Answer { message, outcome }
 }
 
-fn object(value: &RawJson<'_>) -> Result<Answered, DecodeError> {
+fn object(value: JsonView<'_>) -> Result<Answered, DecodeError> {
     if langchain::is_one(value) {
         return Ok(Answered::one(langchain::message(value)?, None));
     }
     let list = |key| present(value, key).filter(|list| list.kind() == Kind::Array);
     let mut read = if let Some(list) = list("choices") {
-        choices(&list).map_err(|error| error.in_key("choices"))?
+        choices(list).map_err(|error| error.in_key("choices"))?
     } else if let Some(items) = list("output").filter(|_| is_response(value)) {
-        responses(value, &items)?
+        responses(value, items)?
     } else if let Some(list) = list("candidates") {
-        candidates(&list)?
+        candidates(list)?
     } else if let Some(list) = list("generations") {
-        generations(&list).map_err(|error| error.in_key("generations"))?
+        generations(list).map_err(|error| error.in_key("generations"))?
     } else if value.pointer("/content/parts").is_some() {
         Answered::of(vec![candidate(value)?])
     } else if value.get("role").is_some() {
-        let said = messages(&RawJson::list(&[value.borrowed()]), Role::Assistant)?;
+        let said = messages(RawJson::list([value]).view(), Role::Assistant)?;
         Answered::in_turn(said, reason(value))
     } else if let Some(message) = present(value, "message") {
-        let mut read = answered(&message).map_err(|error| error.in_key("message"))?;
+        let mut read = answered(message).map_err(|error| error.in_key("message"))?;
         for answer in &mut read.answers {
             answer.outcome = answer.outcome.or_else(|| reason(value));
         }
         read
     } else if let Some(list) = list("messages") {
-        let said = messages(&list, Role::Assistant).map_err(|error| error.in_key("messages"))?;
+        let said = messages(list, Role::Assistant).map_err(|error| error.in_key("messages"))?;
         Answered::in_turn(said, None)
     } else if let Some(output) = present(value, "output") {
-        answered(&output).map_err(|error| error.in_key("output"))?
+        answered(output).map_err(|error| error.in_key("output"))?
     } else {
         return Err(unknown(value));
     };
     let model = ["/model", "/modelVersion", "/model_version"]
         .iter()
-        .find_map(|pointer| walk::text(value, pointer));
+        .find_map(|pointer| walk::text(value, pointer).map(Text::into_owned));
     read.model = model.or(read.model);
     Ok(read)
 }
 
 /// Why an answer ended, by whichever name.
-fn reason(value: &RawJson<'_>) -> Option<Outcome> {
+fn reason(value: JsonView<'_>) -> Option<Outcome> {
     let keys = ["/finish_reason", "/finishReason", "/stop_reason", "/done_reason"];
     let reason = keys.iter().find_map(|pointer| walk::text(value, pointer))?;
     outcome(&reason.decode())
 }
 
 /// Choices of a chat completion, or of one of text.
-fn choices(list: &RawJson<'_>) -> Result<Answered, DecodeError> {
+fn choices(list: JsonView<'_>) -> Result<Answered, DecodeError> {
     let mut answers = Vec::new();
     for (index, choice) in list.elements().enumerate() {
-        let read = match (present(&choice, "message"), present(&choice, "text")) {
-            (Some(said), _) => walk::message(&said).map_err(|error| error.in_key("message")),
-            (None, Some(text)) => message(Role::Assistant, &text),
-            (None, None) => Err(unknown(&choice)),
+        let read = match (present(choice, "message"), present(choice, "text")) {
+            (Some(said), _) => walk::message(said).map_err(|error| error.in_key("message")),
+            (None, Some(text)) => message(Role::Assistant, text),
+            (None, None) => Err(unknown(choice)),
         };
         answers.push(Answer {
-            message: read.map_err(|error| error.in_index(index))?,
-            outcome: reason(&choice),
+            message: read.map_err(|error| error.in_index(index))?.into_owned(),
+            outcome: reason(choice),
         });
     }
     Ok(Answered::of(answers))
 }
 
-fn is_response(value: &RawJson<'_>) -> bool {
+fn is_response(value: JsonView<'_>) -> bool {
     walk::says(value, "/object", "response") || value.get("status").is_some()
 }
 
 /// A response of the Responses API, which repeats the instructions and the tools.
-fn responses(value: &RawJson<'_>, items: &RawJson<'_>) -> Result<Answered, DecodeError> {
+fn responses(value: JsonView<'_>, items: JsonView<'_>) -> Result<Answered, DecodeError> {
     let mut read = Items::new(Limits::default().with_messages(usize::MAX));
     read.list(items, Role::Assistant)
         .map_err(|error| error.in_key("output"))?;
@@ -209,59 +209,59 @@ fn responses(value: &RawJson<'_>, items: &RawJson<'_>) -> Result<Answered, Decod
         "failed" | "cancelled" => Some(Outcome::Errored),
         _ => None,
     };
-    let mut answered = Answered::in_turn(read.finish()?, ended);
+    let mut answered = Answered::in_turn(walk::owned(read.finish()?), ended);
     if let Some(instructions) = present(value, "instructions").filter(|text| text.kind() == Kind::String) {
-        answered.system = Some(message(Role::System, &instructions)?);
+        answered.system = Some(message(Role::System, instructions)?);
     }
     if let Some(list) = present(value, "tools").filter(|list| list.kind() == Kind::Array) {
-        let tools = responses_items::tools(&list, &mut Vec::new()).map_err(|error| error.in_key("tools"))?;
-        answered.tools = (!tools.is_empty()).then_some(tools);
+        let tools = responses_items::tools(list, &mut Vec::new()).map_err(|error| error.in_key("tools"))?;
+        answered.tools = (!tools.is_empty()).then(|| tools.into_iter().map(Tool::into_owned).collect());
     }
     Ok(answered)
 }
 
 /// Candidates of the Gemini API; those that were blocked say nothing.
-fn candidates(list: &RawJson<'_>) -> Result<Answered, DecodeError> {
+fn candidates(list: JsonView<'_>) -> Result<Answered, DecodeError> {
     let spoken = list.elements().filter(|candidate| {
         candidate
             .pointer("/content/parts")
             .is_some_and(|parts| !parts.is_null())
     });
-    let read = spoken.map(|candidate| self::candidate(&candidate));
+    let read = spoken.map(|candidate| self::candidate(candidate));
     Ok(Answered::of(read.collect::<Result<_, _>>()?))
 }
 
-fn candidate(candidate: &RawJson<'_>) -> Result<Answer, DecodeError> {
+fn candidate(candidate: JsonView<'_>) -> Result<Answer, DecodeError> {
     let mut read = Contents::default();
     let content = candidate.get("content").ok_or_else(|| unknown(candidate))?;
-    read.content(Role::Assistant, &content)?;
+    read.content(Role::Assistant, content)?;
     let message = read.messages.pop().ok_or_else(|| unknown(candidate))?;
     Ok(Answer {
-        message,
+        message: message.into_owned(),
         outcome: reason(candidate),
     })
 }
 
 /// What a model of `LangChain` gave: lists of candidates, one list for each prompt.
-fn generations(list: &RawJson<'_>) -> Result<Answered, DecodeError> {
+fn generations(list: JsonView<'_>) -> Result<Answered, DecodeError> {
     let mut lists = list.elements();
     let inner = match (lists.next(), lists.next()) {
         (None, _) => return Ok(Answered::default()),
         (Some(first), None) if first.kind() == Kind::Array => first.into_owned(),
-        (Some(first), _) if first.kind() == Kind::Object => list.borrowed().into_owned(),
+        (Some(first), _) if first.kind() == Kind::Object => list.into_owned(),
         _ => return Err(unknown(list)),
     };
     let mut answered = Answered::default();
     for (index, generation) in inner.elements().enumerate() {
-        let read = match (present(&generation, "message"), present(&generation, "text")) {
-            (Some(said), _) if langchain::is_one(&said) => langchain::message(&said),
-            (Some(said), _) => walk::message(&said),
-            (None, Some(text)) => message(Role::Assistant, &text),
-            (None, None) => Err(unknown(&generation)),
+        let read = match (present(generation, "message"), present(generation, "text")) {
+            (Some(said), _) if langchain::is_one(said) => langchain::message(said),
+            (Some(said), _) => walk::message(said),
+            (None, Some(text)) => message(Role::Assistant, text),
+            (None, None) => Err(unknown(generation)),
         };
-        let message = read.map_err(|error| error.in_index(index))?;
+        let message = read.map_err(|error| error.in_index(index))?.into_owned();
         let info = generation.get("generation_info");
-        let outcome = langchain::outcome(&message).or_else(|| info.as_ref().and_then(reason));
+        let outcome = langchain::outcome(&message).or_else(|| info.and_then(reason));
         answered.model = answered.model.or_else(|| langchain::model(&message));
         answered.answers.push(Answer { message, outcome });
     }

@@ -1,7 +1,7 @@
 //! What a model was asked.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, DecodeErrorKind, Message, RawJson, Role, Text, Tool};
+use tracemill_model::{DecodeError, DecodeErrorKind, JsonView, Message, RawJson, Role, Text, Tool};
 
 use super::list::messages;
 use super::{message, present, tools, unknown, unwrapped};
@@ -38,12 +38,12 @@ impl Asked {
 }
 
 /// Reads a prompt: a request, messages, or text that a user says.
-pub(crate) fn asked(value: &RawJson<'_>) -> Result<Asked, DecodeError> {
+pub(crate) fn asked(value: JsonView<'_>) -> Result<Asked, DecodeError> {
     let value = unwrapped(value);
     match value.kind() {
-        Kind::Object => object(&value),
-        Kind::Array | Kind::String => said(&value, "messages").map_err(|error| error_at(&error)),
-        _ => Err(unknown(&value)),
+        Kind::Object => object(value.view()),
+        Kind::Array | Kind::String => said(value.view(), "messages").map_err(|error| error_at(&error)),
+        _ => Err(unknown(value.view())),
     }
 }
 
@@ -53,80 +53,80 @@ fn error_at(error: &DecodeError) -> DecodeError {
 }
 
 /// A prompt of nothing but messages, which stand under `key`.
-fn said(list: &RawJson<'_>, key: &str) -> Result<Asked, DecodeError> {
+fn said(list: JsonView<'_>, key: &str) -> Result<Asked, DecodeError> {
     Ok(Asked {
         messages: messages(list, Role::User).map_err(|error| error.in_key(key))?,
         ..Asked::default()
     })
 }
 
-fn object(value: &RawJson<'_>) -> Result<Asked, DecodeError> {
+fn object(value: JsonView<'_>) -> Result<Asked, DecodeError> {
     if let Some(prompt) = langchain::prompt(value) {
-        return said(&prompt, "kwargs");
+        return said(prompt.view(), "kwargs");
     }
     let mut asked = if langchain::is_one(value) {
         let mut asked = Asked::default();
         asked.messages.push(langchain::message(value)?);
         asked
     } else if let Some(list) = present(value, "messages") {
-        said(&list, "messages")?
+        said(list, "messages")?
     } else if let Some(contents) = present(value, "contents") {
-        return gemini(value, &contents);
+        return gemini(value, contents);
     } else if let Some(input) = present(value, "input") {
-        responses(value, &input)?
+        responses(value, input)?
     } else if let Some(prompt) = present(value, "prompt") {
-        said(&prompt, "prompt")?
+        said(prompt, "prompt")?
     } else if let Some(prompts) = present(value, "prompts") {
-        said(&prompts, "prompts")?
+        said(prompts, "prompts")?
     } else if value.get("role").is_some() {
-        said(&RawJson::list(&[value.borrowed()]), "messages")?
+        said(RawJson::list([value]).view(), "messages")?
     } else {
         return arguments(value);
     };
     if let Some(system) = present(value, "system") {
-        let system = message(Role::System, &system).map_err(|error| error.in_key("system"))?;
+        let system = message(Role::System, system).map_err(|error| error.in_key("system"))?;
         asked.messages.insert(0, system);
     }
     for key in ["tools", "functions"] {
         if let Some(list) = present(value, key).filter(|_| asked.tools.is_none()) {
-            asked.tools = tools(&list).map_err(|error| error.in_key(key))?;
+            asked.tools = tools(list).map_err(|error| error.in_key(key))?;
         }
     }
-    asked.model = walk::text(value, "/model");
+    asked.model = walk::text(value, "/model").map(Text::into_owned);
     Ok(asked)
 }
 
 /// A request of the Responses API.
-fn responses(value: &RawJson<'_>, input: &RawJson<'_>) -> Result<Asked, DecodeError> {
+fn responses(value: JsonView<'_>, input: JsonView<'_>) -> Result<Asked, DecodeError> {
     let mut asked = said(input, "input")?;
     if let Some(instructions) = present(value, "instructions") {
-        let before = messages(&instructions, Role::System).map_err(|error| error.in_key("instructions"))?;
+        let before = messages(instructions, Role::System).map_err(|error| error.in_key("instructions"))?;
         asked.messages.splice(0..0, before);
     }
     if let Some(list) = present(value, "tools").filter(|list| list.kind() == Kind::Array) {
         let mut hosted = Vec::new();
-        let tools = responses_items::tools(&list, &mut hosted).map_err(|error| error.in_key("tools"))?;
-        asked.tools = (!tools.is_empty()).then_some(tools);
+        let tools = responses_items::tools(list, &mut hosted).map_err(|error| error.in_key("tools"))?;
+        asked.tools = (!tools.is_empty()).then(|| tools.into_iter().map(Tool::into_owned).collect());
     }
     Ok(asked)
 }
 
 /// A request of the Gemini API; its SDK for Python has what is not said by anybody under `config`.
-fn gemini(value: &RawJson<'_>, contents: &RawJson<'_>) -> Result<Asked, DecodeError> {
+fn gemini(value: JsonView<'_>, contents: JsonView<'_>) -> Result<Asked, DecodeError> {
     let config = value.get("config");
-    let places = [Some(value.borrowed()), config.as_ref().map(RawJson::borrowed)];
+    let places = [Some(value), config];
     let mut read = Contents::default();
     let mut prompt = Prompt::default();
     for place in places.into_iter().flatten() {
-        if let Some(system) = either(&place, "systemInstruction", "system_instruction") {
+        if let Some(system) = either(place, "systemInstruction", "system_instruction") {
             if system.kind() == Kind::String {
-                read.messages.push(message(Role::System, &system)?);
+                read.messages.push(message(Role::System, system)?);
             } else {
-                read.content(Role::System, &system)?;
+                read.content(Role::System, system)?;
             }
         }
-        if let Some(tools) = present(&place, "tools") {
-            gemini_contents::tools(&tools, &mut prompt)?;
+        if let Some(tools) = present(place, "tools") {
+            gemini_contents::tools(tools, &mut prompt)?;
         }
     }
     if contents.kind() == Kind::String {
@@ -137,14 +137,17 @@ fn gemini(value: &RawJson<'_>, contents: &RawJson<'_>) -> Result<Asked, DecodeEr
         read.list(contents).map_err(|error| error.in_key("contents"))?;
     }
     Ok(Asked {
-        messages: read.messages,
-        tools: prompt.tools.filter(|tools| !tools.is_empty()),
-        model: walk::text(value, "/model"),
+        messages: walk::owned(read.messages),
+        tools: prompt
+            .tools
+            .filter(|tools| !tools.is_empty())
+            .map(|tools| tools.into_iter().map(Tool::into_owned).collect()),
+        model: walk::text(value, "/model").map(Text::into_owned),
     })
 }
 
 /// The arguments of a function that was recorded: one by position, or else those by name.
-fn arguments(value: &RawJson<'_>) -> Result<Asked, DecodeError> {
+fn arguments(value: JsonView<'_>) -> Result<Asked, DecodeError> {
     let args = value.get("args").filter(|args| args.kind() == Kind::Array);
     let Some(args) = args else {
         return Err(unknown(value));
@@ -152,9 +155,9 @@ fn arguments(value: &RawJson<'_>) -> Result<Asked, DecodeError> {
     let named = present(value, "kwargs").filter(|named| named.members().next().is_some());
     let mut positional = args.elements();
     match (positional.next(), positional.next(), named) {
-        (Some(only), None, None) => asked(&only).map_err(|error| error.in_key("args")),
+        (Some(only), None, None) => asked(only).map_err(|error| error.in_key("args")),
         (None, None, Some(named)) if named.kind() == Kind::Object && named.get("args").is_none() => {
-            object(&named).map_err(|error| error.in_key("kwargs"))
+            object(named).map_err(|error| error.in_key("kwargs"))
         }
         _ => {
             let message = "which of several arguments is the prompt is not known";

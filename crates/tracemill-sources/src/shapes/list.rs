@@ -1,7 +1,7 @@
 //! Lists of messages, whichever API has them.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, DecodeErrorKind, Limits, Message, RawJson, Role, Text};
+use tracemill_model::{DecodeError, DecodeErrorKind, JsonView, Limits, Message, Role, Text};
 
 use super::{aisdk, message, refuse_rendered, unknown, unwrapped};
 use crate::gemini_contents::Contents;
@@ -21,7 +21,7 @@ pub(super) enum Shape {
 }
 
 /// What tells an item of the Responses API from a message.
-fn is_item(element: &RawJson<'_>) -> bool {
+fn is_item(element: JsonView<'_>) -> bool {
     let kind = walk::text(element, "/type");
     kind.is_some_and(|kind| {
         let kind = kind.body();
@@ -30,7 +30,7 @@ fn is_item(element: &RawJson<'_>) -> bool {
 }
 
 /// Whose message this is, if it can be only theirs.
-fn mark(element: &RawJson<'_>) -> Option<Shape> {
+fn mark(element: JsonView<'_>) -> Option<Shape> {
     if langchain::is_one(element) {
         return Some(Shape::LangChain);
     }
@@ -43,7 +43,7 @@ fn mark(element: &RawJson<'_>) -> Option<Shape> {
     }
     let content = element.get("content")?;
     content.elements().find_map(|part| {
-        let kind = walk::text(&part, "/type")?;
+        let kind = walk::text(part, "/type")?;
         match kind.body() {
             "tool_use" | "tool_result" | "thinking" | "redacted_thinking" => Some(Shape::Anthropic),
             "input_text" | "output_text" => Some(Shape::Responses),
@@ -54,34 +54,34 @@ fn mark(element: &RawJson<'_>) -> Option<Shape> {
 }
 
 /// Whose messages a list holds; `None` if these are no messages.
-pub(super) fn shape(list: &RawJson<'_>) -> Option<Shape> {
-    let spoken = |element: RawJson<'_>| element.get("role").is_some() || mark(&element).is_some();
+pub(super) fn shape(list: JsonView<'_>) -> Option<Shape> {
+    let spoken = |element: JsonView<'_>| element.get("role").is_some() || mark(element).is_some();
     if list.kind() != Kind::Array || !list.elements().all(spoken) {
         return None;
     }
     Some(
         list.elements()
-            .find_map(|element| mark(&element))
+            .find_map(|element| mark(element))
             .unwrap_or(Shape::OpenAi),
     )
 }
 
 /// Reads a list of messages, or text that `speaker` says. A list of one list is that list.
 pub(super) fn messages(
-    value: &RawJson<'_>,
+    value: JsonView<'_>,
     speaker: Role<'static>,
 ) -> Result<Vec<Message<'static>>, DecodeError> {
     let value = unwrapped(value);
     if let Some(text) = value.as_text() {
         refuse_rendered(&text)?;
-        return Ok(vec![message(speaker, &value)?]);
+        return Ok(vec![message(speaker, value.view())?]);
     }
     let mut elements = value.elements();
     if let (Some(only), None) = (elements.next(), elements.next())
         && matches!(only.kind(), Kind::Array | Kind::String)
         && value.kind() == Kind::Array
     {
-        return messages(&only, speaker);
+        return messages(only, speaker);
     }
     let several = value
         .elements()
@@ -91,32 +91,32 @@ pub(super) fn messages(
         let message = "several prompts in one call: which of the answers belongs to which is not known";
         return Err(DecodeError::new(DecodeErrorKind::WrongValue, 0, message));
     }
-    let shape = shape(&value).ok_or_else(|| unknown(&value))?;
-    read(&value, shape, speaker)
+    let shape = shape(value.view()).ok_or_else(|| unknown(value.view()))?;
+    read(value.view(), shape, speaker)
 }
 
 /// Reads a list of messages of this shape.
 pub(super) fn read(
-    list: &RawJson<'_>,
+    list: JsonView<'_>,
     shape: Shape,
     speaker: Role<'static>,
 ) -> Result<Vec<Message<'static>>, DecodeError> {
     match shape {
-        Shape::GenAi => genai::messages(list),
+        Shape::GenAi => genai::messages(list).map(walk::owned),
         Shape::Gemini => {
             let mut contents = Contents::default();
             contents.list(list)?;
-            Ok(contents.messages)
+            Ok(walk::owned(contents.messages))
         }
         Shape::Responses => {
             let mut items = Items::new(Limits::default().with_messages(usize::MAX));
             items.list(list, speaker)?;
-            items.finish()
+            items.finish().map(walk::owned)
         }
         Shape::OpenAi | Shape::Anthropic | Shape::LangChain | Shape::AiSdk => {
             let mut messages = Vec::new();
             for (index, element) in list.elements().enumerate() {
-                one(&element, shape, &mut messages).map_err(|error| error.in_index(index))?;
+                one(element, shape, &mut messages).map_err(|error| error.in_index(index))?;
             }
             name_results(&mut messages);
             Ok(messages)
@@ -124,7 +124,7 @@ pub(super) fn read(
     }
 }
 
-fn one(element: &RawJson<'_>, shape: Shape, messages: &mut Vec<Message<'static>>) -> Result<(), DecodeError> {
+fn one(element: JsonView<'_>, shape: Shape, messages: &mut Vec<Message<'static>>) -> Result<(), DecodeError> {
     // Frameworks mix their own messages with plain ones.
     if langchain::is_one(element) {
         messages.push(langchain::message(element)?);
@@ -139,7 +139,7 @@ fn one(element: &RawJson<'_>, shape: Shape, messages: &mut Vec<Message<'static>>
         }
         Shape::AiSdk => aisdk::message(element, messages),
         _ => {
-            messages.push(walk::message(element)?);
+            messages.push(walk::message(element)?.into_owned());
             Ok(())
         }
     }

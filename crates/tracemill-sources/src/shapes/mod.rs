@@ -10,7 +10,7 @@ mod asked;
 mod list;
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Message, Outcome, RawJson, Role, Text, Tool};
+use tracemill_model::{DecodeError, DecodeErrorKind, JsonView, Message, Outcome, RawJson, Role, Text, Tool};
 
 use crate::spans::calls::{Answer, Call};
 use crate::{gemini_contents, genai};
@@ -30,22 +30,22 @@ pub(crate) const OF_RESPONSES: &[&str] = &Answered::TAKEN;
 pub(crate) fn call(
     at: usize,
     agent: Option<usize>,
-    input: (&str, Option<RawJson<'_>>),
-    output: (&str, Option<RawJson<'_>>),
+    input: (&str, Option<JsonView<'_>>),
+    output: (&str, Option<JsonView<'_>>),
 ) -> Result<Option<Call>, DecodeError> {
-    let says = |value: &RawJson<'_>| !matches!(value.as_str(), "null" | "{}" | "[]" | "\"\"");
+    let says = |value: &JsonView<'_>| !matches!(value.as_str(), "null" | "{}" | "[]" | "\"\"");
     let (prompt, answer) = (input.1.filter(says), output.1.filter(says));
     if prompt.is_none() && answer.is_none() {
         return Ok(None);
     }
-    let asked = prompt.as_ref().map(asked).transpose();
+    let asked = prompt.map(asked).transpose();
     let mut asked = asked.map_err(|error| error.in_key(input.0))?.unwrap_or_default();
-    let answered = answer.as_ref().map(answered).transpose();
+    let answered = answer.map(answered).transpose();
     let mut answered = answered
         .map_err(|error| error.in_key(output.0))?
         .unwrap_or_default();
     if let Some(answer) = &answer {
-        strip(answer, &mut answered.answers);
+        strip(*answer, &mut answered.answers);
     }
     // Some record the whole conversation as the output.
     let whole = !answered.before.is_empty() && answered.before.starts_with(&asked.messages);
@@ -69,7 +69,7 @@ pub(crate) fn call(
 }
 
 /// Where the message is the response itself, what the response says of itself is kept with the rest of it.
-fn strip(response: &RawJson<'_>, answers: &mut [Answer]) {
+fn strip(response: JsonView<'_>, answers: &mut [Answer]) {
     let response = unwrapped(response);
     if response.get("role").is_none() {
         return;
@@ -95,8 +95,8 @@ pub(crate) fn outcome(reason: &str) -> Option<Outcome> {
 }
 
 /// The value behind JSON in a string, which may be so twice; other text stays text.
-pub(crate) fn unwrapped(value: &RawJson<'_>) -> RawJson<'static> {
-    let mut value = value.borrowed().into_owned();
+pub(crate) fn unwrapped(value: JsonView<'_>) -> RawJson<'static> {
+    let mut value = value.into_owned();
     for _ in 0..2 {
         let Some(text) = value.as_text() else { break };
         let first = text.body().trim_start_matches([' ', '\\', 'n', 't', 'r']);
@@ -112,7 +112,7 @@ pub(crate) fn unwrapped(value: &RawJson<'_>) -> RawJson<'static> {
 }
 
 /// What is left of a recorded value without the keys that were read; nothing if nothing is left, or it was no object.
-pub(crate) fn rest(value: &RawJson<'_>, taken: &[&str]) -> Option<RawJson<'static>> {
+pub(crate) fn rest(value: JsonView<'_>, taken: &[&str]) -> Option<RawJson<'static>> {
     let value = unwrapped(value);
     let left = value
         .members()
@@ -132,25 +132,25 @@ pub(crate) fn rest(value: &RawJson<'_>, taken: &[&str]) -> Option<RawJson<'stati
 }
 
 /// Whether a member is there and says something.
-fn present<'v>(value: &'v RawJson<'_>, key: &str) -> Option<RawJson<'v>> {
+fn present<'v>(value: JsonView<'v>, key: &str) -> Option<JsonView<'v>> {
     value.get(key).filter(|value| !value.is_null())
 }
 
 /// A message of nothing but content.
-fn message(role: Role<'static>, content: &RawJson<'_>) -> Result<Message<'static>, DecodeError> {
-    crate::walk::spoken(role, Some(content.borrowed()))
+fn message(role: Role<'static>, content: JsonView<'_>) -> Result<Message<'static>, DecodeError> {
+    crate::walk::spoken(role, Some(content)).map(Message::into_owned)
 }
 
 /// Definitions of tools: those of OpenAI in either form, of Anthropic, or of the AI SDK; what the provider runs itself is no
 /// definition.
-pub(crate) fn tools(list: &RawJson<'_>) -> Result<Option<Vec<Tool<'static>>>, DecodeError> {
+pub(crate) fn tools(list: JsonView<'_>) -> Result<Option<Vec<Tool<'static>>>, DecodeError> {
     if list.kind() != Kind::Array {
         return Ok(None);
     }
     let mut tools = Vec::new();
     for (index, tool) in list.elements().enumerate() {
         // Some keep each definition in a text of its own.
-        let tool = unwrapped(&tool);
+        let tool = unwrapped(tool);
         let schema = ["input_schema", "inputSchema"]
             .into_iter()
             .find(|key| tool.get(key).is_some());
@@ -164,7 +164,7 @@ pub(crate) fn tools(list: &RawJson<'_>) -> Result<Option<Vec<Tool<'static>>>, De
 }
 
 /// The error for what is in no shape that is known.
-fn unknown(value: &RawJson<'_>) -> DecodeError {
+fn unknown(value: JsonView<'_>) -> DecodeError {
     const SHOWN: usize = 8;
     let what = match value.kind() {
         Kind::Object => {

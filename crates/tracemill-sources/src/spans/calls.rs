@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, JsonWriter, Key, Limits, Message, Outcome, RawJson, Role, Text, Tool, Trace,
+    DecodeError, DecodeErrorKind, JsonView, JsonWriter, Key, Limits, Message, Outcome, RawJson, Role, Text,
+    Tool, Trace,
 };
 
 use super::{Span, Tree};
@@ -53,9 +54,9 @@ pub(crate) struct Terms {
 /// Writes the attributes of a span but those that hold what is in the conversation.
 pub(crate) fn attributes_but(span: &Span<'_>, is_content: fn(&str) -> bool, w: &mut JsonWriter<'_>) {
     w.begin_object();
-    for (key, value) in span.attributes().iter().flat_map(RawJson::members) {
+    for (key, value) in span.attributes().into_iter().flat_map(JsonView::members) {
         if !is_content(key.body()) {
-            w.text_key(&key).raw(&value);
+            w.text_key(&key).raw(value);
         }
     }
     w.end_object();

@@ -12,7 +12,7 @@ mod span;
 mod tree;
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, RawJson};
+use tracemill_model::{DecodeError, DecodeErrorKind, Elements, Framing, JsonView};
 
 use crate::head::Head;
 use crate::pieces::Pieces;
@@ -63,9 +63,9 @@ pub(crate) fn divide<'a>(
         return Err(error(DecodeErrorKind::WrongType, "expected spans in an object"));
     }
     if raw.get("context").is_some() {
-        span::divide(&raw, pieces)?;
-    } else if otlp::is_request(&raw) {
-        otlp::divide(&raw, pieces)?;
+        span::divide(raw.view(), pieces)?;
+    } else if otlp::is_request(raw.view()) {
+        otlp::divide(raw.view(), pieces)?;
     } else {
         let message = "expected `resourceSpans`, `resourceLogs`, or a span with its `context`";
         return Err(error(DecodeErrorKind::MissingField, message));
@@ -89,7 +89,7 @@ fn error(kind: DecodeErrorKind, message: impl Into<String>) -> DecodeError {
 }
 
 /// An id in lower-case hexadecimal digits. `bytes` of it may be recorded so, with `0x` before, or in base64.
-pub(crate) fn id(value: &RawJson<'_>, bytes: usize) -> Option<String> {
+pub(crate) fn id(value: JsonView<'_>, bytes: usize) -> Option<String> {
     let text = value.as_text()?;
     let text = text.decode();
     let hex = text.strip_prefix("0x").unwrap_or(&text);
@@ -137,11 +137,13 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+
     use super::*;
 
     #[test]
     fn ids_are_one_whatever_their_spelling() {
-        let id = |text: &str, bytes| id(&RawJson::parse(text).unwrap(), bytes);
+        let id = |text: &str, bytes| id(RawJson::parse(text).unwrap().view(), bytes);
         for text in [
             r#""fbcc3598c8205f6198350176a07b16be""#,
             r#""FBCC3598C8205F6198350176A07B16BE""#,

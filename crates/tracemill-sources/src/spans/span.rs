@@ -1,13 +1,13 @@
 //! One span, or one event that a log holds of it.
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, DecodeErrorKind, JsonWriter, RawJson};
+use tracemill_model::{DecodeError, DecodeErrorKind, JsonView, JsonWriter, RawJson};
 
 use super::{error, id};
 use crate::pieces::Pieces;
 
 /// A span as SDKs print it (`context.trace_id`, `parent_id`, flat `attributes`), or as Phoenix gives it out.
-pub(super) fn divide(span: &RawJson<'_>, pieces: &mut Pieces<'_>) -> Result<(), DecodeError> {
+pub(super) fn divide(span: JsonView<'_>, pieces: &mut Pieces<'_>) -> Result<(), DecodeError> {
     let missing = |key| {
         error(
             DecodeErrorKind::MissingField,
@@ -16,7 +16,7 @@ pub(super) fn divide(span: &RawJson<'_>, pieces: &mut Pieces<'_>) -> Result<(), 
     };
     let ids = |snake: &str, camel: &str, bytes| {
         let value = span.pointer(snake).or_else(|| span.pointer(camel));
-        value.and_then(|value| id(&value, bytes))
+        value.and_then(|value| id(value, bytes))
     };
     let trace = ids("/context/trace_id", "/context/traceId", 16).ok_or_else(|| missing("trace_id"))?;
     let own = ids("/context/span_id", "/context/spanId", 8).ok_or_else(|| missing("span_id"))?;
@@ -30,10 +30,10 @@ pub(super) fn divide(span: &RawJson<'_>, pieces: &mut Pieces<'_>) -> Result<(), 
         w.key("parent").str(&parent);
     }
     if let Some(name) = span.get("name") {
-        w.key("name").raw(&name);
+        w.key("name").raw(name);
     }
     if let Some(start) = span.get("start_time") {
-        w.key("start").raw(&start);
+        w.key("start").raw(start);
     }
     let status = span
         .pointer("/status/status_code")
@@ -41,7 +41,7 @@ pub(super) fn divide(span: &RawJson<'_>, pieces: &mut Pieces<'_>) -> Result<(), 
     if status.is_some_and(|status| status.as_str() == "\"ERROR\"") {
         w.key("failed").boolean(true);
     }
-    let object = |value: Option<RawJson<'_>>, key: &str| match value {
+    let object = |value: Option<JsonView<'_>>, key: &str| match value {
         None => Ok(RawJson::parse("{}")?.into_owned()),
         Some(value) if value.is_null() => Ok(RawJson::parse("{}")?.into_owned()),
         Some(value) if value.kind() == Kind::Object => Ok(value.into_owned()),
@@ -50,12 +50,12 @@ pub(super) fn divide(span: &RawJson<'_>, pieces: &mut Pieces<'_>) -> Result<(), 
     w.key("attributes")
         .raw(&object(span.get("attributes"), "attributes")?);
     w.key("events").begin_array();
-    for event in span.get("events").iter().flat_map(RawJson::elements) {
-        w.raw(&event);
+    for event in span.get("events").into_iter().flat_map(JsonView::elements) {
+        w.raw(event);
     }
     w.end_array();
     if let Some(resource) = span.pointer("/resource/attributes") {
-        w.key("resource").raw(&resource);
+        w.key("resource").raw(resource);
     }
     w.end_object();
     pieces.push(trace.as_bytes(), String::from_utf8(out).unwrap_or_default());
@@ -147,10 +147,10 @@ impl<'a> Span<'a> {
     }
 
     /// The attributes, as an object.
-    pub(crate) fn attributes(&self) -> Option<RawJson<'_>> {
+    pub(crate) fn attributes(&self) -> Option<JsonView<'_>> {
         match self.body {
             Body::Piece => self.raw.get("attributes"),
-            Body::Whole => Some(self.raw.borrowed()),
+            Body::Whole => Some(self.raw.view()),
         }
     }
 
@@ -159,7 +159,7 @@ impl<'a> Span<'a> {
         let attributes = self.attributes()?;
         attributes
             .get(key)
-            .map(RawJson::into_owned)
+            .map(JsonView::into_owned)
             .filter(|value| !value.is_null())
     }
 
@@ -173,19 +173,19 @@ impl<'a> Span<'a> {
     /// The events that happened in it: their names and attributes.
     pub(crate) fn events(&self) -> Vec<(String, RawJson<'static>)> {
         let events = self.raw.get("events");
-        let read = |event: RawJson<'_>| {
+        let read = |event: JsonView<'_>| {
             let name = event.get("name")?.as_text()?.decode().into_owned();
             Some((name, event.get("attributes")?.into_owned()))
         };
         events
-            .iter()
-            .flat_map(RawJson::elements)
+            .into_iter()
+            .flat_map(JsonView::elements)
             .filter_map(read)
             .collect()
     }
 
     /// What the process said of itself.
-    pub(crate) fn resource(&self) -> Option<RawJson<'_>> {
+    pub(crate) fn resource(&self) -> Option<JsonView<'_>> {
         match self.body {
             Body::Piece => self.raw.get("resource"),
             Body::Whole => None,

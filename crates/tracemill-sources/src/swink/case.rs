@@ -142,7 +142,7 @@ fn identify<'a>(
     limits: Limits,
 ) -> Result<(), DecodeError> {
     let mut path = vec![id.to_string()];
-    path.extend(run.timestamp.as_ref().map(step));
+    path.extend(run.timestamp.as_ref().map(RawJson::view).map(step));
     let key = match &run.set {
         None => id.clone().into(),
         Some(set) => raw(limits, |w| {

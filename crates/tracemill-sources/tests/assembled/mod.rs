@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tracemill_sources::{Batch, Head, PieceKey, Pieces};
+use tracemill_sources::{Batch, Head, PieceKey, Pieces, Texts};
 
 use crate::common::{Case, Reader};
 use crate::{Outcome, detected_with};
@@ -103,7 +103,8 @@ fn divide(
 
 fn assemble(reader: &Reader, group: &Group, traces: &mut Vec<u8>, account: &mut String) {
     let texts: Vec<_> = group.texts.iter().map(String::as_str).collect();
-    let mut batch = Batch::new();
+    let kept = Texts::new();
+    let mut batch = Batch::new(&kept);
     let result = reader.source.assemble(&reader.context, &texts, &mut batch);
     let place = format!("together {}", group.records.join(" "));
     let _ = match result {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde_json::value::RawValue;
 use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Limits};
 use tracemill_sources::{
-    Batch, Context, Head, Piece, Pieces, Prompts, Source, SourceInfo, SourceOptions, framing_for, sources,
+    Batch, Context, Head, Piece, Pieces, Prompts, Source, SourceInfo, SourceOptions, Texts, framing_for,
+    sources,
 };
 
 /// One folder below `tests/golden/<source>`.
@@ -92,8 +93,8 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Reads one record.
-    pub(crate) fn decode<'a>(&self, record: &'a str) -> Result<Batch<'a>, DecodeError> {
-        let mut batch = Batch::new();
+    pub(crate) fn decode<'a>(&self, record: &'a str, texts: &'a Texts) -> Result<Batch<'a>, DecodeError> {
+        let mut batch = Batch::new(texts);
         self.source.decode(&self.context, record, &mut batch)?;
         Ok(batch)
     }
@@ -110,7 +111,8 @@ pub(crate) fn read_alone(
     context: &Context,
     record: &str,
 ) -> Result<usize, DecodeErrorKind> {
-    let mut batch = Batch::new();
+    let kept = Texts::new();
+    let mut batch = Batch::new(&kept);
     if !source.assembles() {
         let decoded = source.decode(context, record, &mut batch);
         return decoded
@@ -208,8 +210,12 @@ fn options(text: &str) -> SourceOptions {
 }
 
 /// Reads one record.
-pub(crate) fn decode<'a>(source: &dyn Source, record: &'a str) -> Result<Batch<'a>, DecodeError> {
-    let mut batch = Batch::new();
+pub(crate) fn decode<'a>(
+    source: &dyn Source,
+    record: &'a str,
+    texts: &'a Texts,
+) -> Result<Batch<'a>, DecodeError> {
+    let mut batch = Batch::new(texts);
     source.decode(&Context::new(Limits::default()), record, &mut batch)?;
     Ok(batch)
 }

@@ -2,7 +2,7 @@
 
 use tracemill_io::{Fill, Gathered, Gatherer, Groups, Spool};
 use tracemill_model::JsonWriter;
-use tracemill_sources::{Batch, PieceError};
+use tracemill_sources::{Batch, PieceError, Texts};
 
 use super::entry::{Entry, Origin};
 use super::origin::{locate, pointer};
@@ -145,7 +145,8 @@ impl Step<'_> {
             .collect::<Result<_, _>>()
             .map_err(|_| self.changed(&entries[0]))?;
         let planned = &self.planned[entries[0].origin.input as usize];
-        let mut batch = Batch::new();
+        let kept = Texts::new();
+        let mut batch = Batch::new(&kept);
         if let Err(error) = planned.source.assemble(&planned.context, &texts, &mut batch) {
             let piece = error.piece().min(entries.len() - 1);
             return self.reject(&entries[piece], &bad(&error), texts[piece], part);

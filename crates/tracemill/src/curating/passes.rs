@@ -2,7 +2,7 @@
 
 use tracemill_curate::{Candidate, Chosen, CurateError, Scratch};
 use tracemill_io::{Extent, Fill, Gathered, Gatherer};
-use tracemill_sources::Batch;
+use tracemill_sources::{Batch, Texts};
 
 use super::SeenTools;
 use crate::error::{Error, ErrorKind};
@@ -224,7 +224,8 @@ impl Second<'_> {
             gathered,
         } = made;
         self.gatherer.gather(&extents, gathered)?;
-        let mut batch = Batch::new();
+        let texts = Texts::new();
+        let mut batch = Batch::new(&texts);
         let mut decoded = None;
         for (index, Picked { spot, which, side }) in task.chosen.iter().enumerate() {
             let place = Place::Gathered {

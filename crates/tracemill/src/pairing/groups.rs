@@ -6,7 +6,7 @@ use tracemill_model::Trace;
 use tracemill_pairs::{
     Candidate, CandidateFacts, Group, PairScratch, PromptClasses, PromptScratch, ScoredPair,
 };
-use tracemill_sources::Batch;
+use tracemill_sources::{Batch, Texts};
 
 use super::account::{Listed, Paired};
 use super::index::{Entry, Place};
@@ -254,9 +254,10 @@ impl GroupWork<'_> {
         paired: &mut Paired,
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
+        let texts: Vec<_> = places.iter().map(|_| Texts::new()).collect();
         let mut batches: Vec<Batch<'_>> = Vec::with_capacity(places.len());
-        for (place, record) in places.iter().zip(records) {
-            let mut batch = Batch::new();
+        for ((place, record), texts) in places.iter().zip(records).zip(&texts) {
+            let mut batch = Batch::new(texts);
             if let Some(record) = record {
                 self.decode(place, record, &mut batch)?;
             }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use tracemill_io::Record;
 use tracemill_model::Trace;
 use tracemill_pairs::{PromptScratch, Sampler, ScoreValue, SeenPairs};
-use tracemill_sources::Batch;
+use tracemill_sources::{Batch, Texts};
 
 use super::account::{Account, Choice};
 use super::groups::{GroupWork, GroupsDone, Later, Members};
@@ -215,13 +215,14 @@ struct BlockWork<'w, 'm> {
 
 impl BlockWork<'_, '_> {
     fn run(&mut self, work: &Work<'_>, numbered: &Numbered, done: &mut Done) -> Result<(), Error> {
+        let texts: Vec<_> = numbered.block.records().map(|_| Texts::new()).collect();
         let mut current: Option<Current> = None;
         let mut decoded = Decoded {
             batches: Vec::new(),
             records: Vec::new(),
         };
         let mut failure = None;
-        work.decode_owned(numbered, done, |record, batch, done| {
+        work.decode_owned(numbered, &texts, done, |record, batch, done| {
             decoded.records.push(record);
             decoded.batches.push(batch);
             let last = decoded.batches.len() - 1;

@@ -4,7 +4,7 @@
 //! metadata, as an object or as the JSON text of one.
 
 use tracemill_model::json::{EmbeddedJson, Kind};
-use tracemill_model::{Content, JsonWriter, Message, RawJson, Text, Trace};
+use tracemill_model::{Content, JsonView, JsonWriter, Message, RawJson, Text, Trace};
 
 use crate::encoder::{EncodeError, EncodeErrorKind, Scratch};
 use crate::loss::{Losses, Omission};
@@ -68,7 +68,7 @@ impl<'r> Response<'r> {
             return Err(refuse(text));
         }
         if let Some(schema) = schema_of(trace, schema) {
-            fits(&schema, &value).map_err(refuse)?;
+            fits(schema.view(), value.view()).map_err(refuse)?;
         }
         Ok(Response(value))
     }
@@ -93,7 +93,7 @@ fn lone_text<'c>(content: &'c Content<'c>) -> Option<&'c Text<'c>> {
 fn schema_of<'s>(trace: &'s Trace<'_>, embedded: &'s mut EmbeddedJson) -> Option<RawJson<'s>> {
     let schema = match trace.extra().get(OUTPUT_SCHEMA) {
         Some(schema) => schema.borrowed(),
-        None => trace.metadata()?.get(OUTPUT_SCHEMA)?,
+        None => trace.metadata()?.get(OUTPUT_SCHEMA)?.raw(),
     };
     let schema = match schema.as_text() {
         Some(text) => embedded.read(&text).ok()?,
@@ -103,9 +103,9 @@ fn schema_of<'s>(trace: &'s Trace<'_>, embedded: &'s mut EmbeddedJson) -> Option
 }
 
 /// What of a schema tells a wrong answer most often: members that must be there, and the types of those that are.
-fn fits(schema: &RawJson<'_>, answer: &RawJson<'_>) -> Result<(), String> {
+fn fits(schema: JsonView<'_>, answer: JsonView<'_>) -> Result<(), String> {
     let required = schema.get("required");
-    for name in required.iter().flat_map(RawJson::elements) {
+    for name in required.into_iter().flat_map(JsonView::elements) {
         let Some(name) = name.as_text() else { continue };
         if answer.get(&name.decode()).is_none() {
             return Err(format!(
@@ -114,15 +114,15 @@ fn fits(schema: &RawJson<'_>, answer: &RawJson<'_>) -> Result<(), String> {
         }
     }
     let properties = schema.get("properties");
-    for (name, property) in properties.iter().flat_map(RawJson::members) {
+    for (name, property) in properties.into_iter().flat_map(JsonView::members) {
         let Some((kind, value)) = property.get("type").zip(answer.get(&name.decode())) else {
             continue;
         };
         let is_list = kind.kind() == Kind::Array;
         let fits = if is_list {
-            kind.elements().any(|kind| is_of(&value, &kind))
+            kind.elements().any(|kind| is_of(value, kind))
         } else {
-            is_of(&value, &kind)
+            is_of(value, kind)
         };
         if !fits {
             let found = value.kind().noun();
@@ -135,7 +135,7 @@ fn fits(schema: &RawJson<'_>, answer: &RawJson<'_>) -> Result<(), String> {
 }
 
 /// Whether a value is of a type of JSON Schema; types that it does not name pass.
-fn is_of(value: &RawJson<'_>, kind: &RawJson<'_>) -> bool {
+fn is_of(value: JsonView<'_>, kind: JsonView<'_>) -> bool {
     let found = value.kind();
     match kind.as_str() {
         "\"object\"" => found == Kind::Object,

@@ -1,7 +1,7 @@
 //! What a message says: text, or parts.
 
 use tracemill_model::{
-    Content, JsonWriter, Media, MediaKind, MediaSource, Message, Part, RawJson, Role, Text,
+    Content, JsonView, JsonWriter, Media, MediaKind, MediaSource, Message, Part, Role, Text,
 };
 
 use super::turns::{Side, Turns};
@@ -161,13 +161,15 @@ pub(super) fn holds(dialect: &Dialect, side: Side, part: &Part<'_>) -> bool {
         Part::Media(media) => {
             side == Side::User && media.kind() == MediaKind::Image && (dialect.images.holds)(media)
         }
-        Part::Other(raw) => side == Side::Assistant && dialect.refusals == Refusals::Kept && is_refusal(raw),
+        Part::Other(raw) => {
+            side == Side::Assistant && dialect.refusals == Refusals::Kept && is_refusal(raw.view())
+        }
         _ => false,
     }
 }
 
-fn is_refusal(raw: &RawJson<'_>) -> bool {
-    let is_text = |value: RawJson<'_>| value.as_text().is_some();
+fn is_refusal(raw: JsonView<'_>) -> bool {
+    let is_text = |value: JsonView<'_>| value.as_text().is_some();
     raw.get("type").is_some_and(|kind| kind.as_str() == "\"refusal\"")
         && raw.get("refusal").is_some_and(is_text)
 }

@@ -1,0 +1,263 @@
+use std::fmt;
+
+use super::cursor::{Cursor, Kind};
+use super::{RawJson, Text, canonical, scan};
+use crate::limits::Limits;
+
+/// A JSON value that was checked and is canonical, as [`RawJson`] is, and that somebody else keeps: what is found in it borrows
+/// from there.
+///
+/// ```
+/// use tracemill_model::RawJson;
+/// let record = RawJson::parse(r#"{"a": {"b": [1.0, "x"]}}"#)?;
+/// let a = record.view().get("a").unwrap();
+/// let [b, c] = a.pick(["b", "c"]);
+/// assert!(c.is_none());
+/// let text = b.unwrap().elements().find_map(|element| element.as_text());
+/// assert_eq!(text.unwrap(), *"x");
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JsonView<'a>(&'a str);
+
+impl<'a> JsonView<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        JsonView(text)
+    }
+
+    /// The JSON text.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The value as one that is kept.
+    pub fn raw(self) -> RawJson<'a> {
+        RawJson::from_canonical(self.0)
+    }
+
+    /// The value as one that is independent of who keeps it.
+    pub fn into_owned(self) -> RawJson<'static> {
+        self.raw().into_owned()
+    }
+
+    /// The type of the value.
+    pub fn kind(self) -> Kind {
+        self.0.bytes().next().and_then(Kind::of).unwrap_or(Kind::Null)
+    }
+
+    /// Whether the value is `null`.
+    pub fn is_null(self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// The value if it is a string.
+    pub fn as_text(self) -> Option<Text<'a>> {
+        let body = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        Some(Text::from_canonical(body))
+    }
+
+    /// The value if it is a string.
+    ///
+    /// # Errors
+    /// Gives the value back if it is none.
+    pub fn into_text(self) -> Result<Text<'a>, Self> {
+        self.as_text().ok_or(self)
+    }
+
+    /// The value if it is `true` or `false`.
+    pub fn as_bool(self) -> Option<bool> {
+        match self.0 {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The value if it is a number that is finite as a double.
+    pub fn as_f64(self) -> Option<f64> {
+        (self.kind() == Kind::Number)
+            .then(|| self.0.parse().ok())
+            .flatten()
+            .filter(|value: &f64| value.is_finite())
+    }
+
+    /// A cursor over the value, which was checked once and may be as deep as can be asked for.
+    pub fn cursor(self) -> Cursor<'a> {
+        Cursor::with_limits(self.0, Limits::default().with_depth(Limits::MAX_DEPTH))
+    }
+
+    /// The members of an object in order; nothing for other values.
+    pub fn members(self) -> Members<'a> {
+        Members(Walk::over(self.0, b'{'))
+    }
+
+    /// The elements of an array in order; nothing for other values.
+    pub fn elements(self) -> Elements<'a> {
+        Elements(Walk::over(self.0, b'['))
+    }
+
+    /// The member of an object. Looks at all that stands before it: [`pick`](JsonView::pick) finds several at once.
+    pub fn get(self, key: &str) -> Option<JsonView<'a>> {
+        self.pick([key])[0]
+    }
+
+    /// The members of an object that have these keys, found in one go.
+    pub fn pick<const N: usize>(self, keys: [&str; N]) -> [Option<JsonView<'a>>; N] {
+        let (mut found, mut left) = ([None; N], N);
+        let mut walk = Walk::over(self.0, b'{');
+        while left > 0
+            && let Some((name, value)) = walk.member()
+        {
+            if let Some(at) = keys.iter().position(|key| canonical::decodes_to(name, key)) {
+                found[at] = Some(JsonView(value));
+                left -= 1;
+            }
+        }
+        found
+    }
+
+    /// The value that a JSON pointer (RFC 6901) names; the whole for `""`.
+    pub fn pointer(self, pointer: &str) -> Option<JsonView<'a>> {
+        let mut steps = pointer.split('/');
+        if steps.next() != Some("") {
+            return None;
+        }
+        steps.try_fold(self, JsonView::step)
+    }
+
+    /// The member or element that one step of a JSON pointer names.
+    fn step(self, step: &str) -> Option<JsonView<'a>> {
+        if self.kind() != Kind::Array {
+            return if step.contains('~') {
+                self.get(&step.replace("~1", "/").replace("~0", "~"))
+            } else {
+                self.get(step)
+            };
+        }
+        let canonical = step == "0" || step.starts_with(|first: char| ('1'..='9').contains(&first));
+        let index = step.parse().ok().filter(|_| canonical)?;
+        self.elements().nth(index)
+    }
+}
+
+impl<'v> From<&'v RawJson<'_>> for JsonView<'v> {
+    fn from(value: &'v RawJson<'_>) -> Self {
+        value.view()
+    }
+}
+
+impl fmt::Debug for JsonView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Display for JsonView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// The members of an object; see [`JsonView::members`].
+#[derive(Clone, Debug)]
+pub struct Members<'a>(Walk<'a>);
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (Text<'a>, JsonView<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, value) = self.0.member()?;
+        Some((Text::from_canonical(key), JsonView(value)))
+    }
+}
+
+/// The elements of an array; see [`JsonView::elements`].
+#[derive(Clone, Debug)]
+pub struct Elements<'a>(Walk<'a>);
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = JsonView<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.value().map(JsonView)
+    }
+}
+
+/// A walk over the tokens of a value that is known to be valid and compact.
+#[derive(Clone, Debug)]
+struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn over(text: &'a str, bracket: u8) -> Self {
+        let text = if text.as_bytes().first() == Some(&bracket) {
+            text
+        } else {
+            ""
+        };
+        Walk { text, at: 1 }
+    }
+
+    /// The next value, and past the `,` or `:` behind it.
+    fn value(&mut self) -> Option<&'a str> {
+        let bytes = self.text.as_bytes();
+        let start = self.at;
+        if start + 1 >= bytes.len() {
+            return None;
+        }
+        let end = skip(bytes, start);
+        self.at = end + 1;
+        self.text.get(start..end)
+    }
+
+    /// The next member: the inside of its key, and its value.
+    fn member(&mut self) -> Option<(&'a str, &'a str)> {
+        let key = self.value()?;
+        let value = self.value()?;
+        Some((&key[1..key.len() - 1], value))
+    }
+}
+
+/// The offset behind the valid, compact value at `at`.
+fn skip(bytes: &[u8], mut at: usize) -> usize {
+    let mut depth = 0usize;
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => at = string_end(bytes, at + 1),
+            Some(b'{' | b'[') => {
+                depth += 1;
+                at += 1;
+            }
+            Some(b'}' | b']') if depth > 0 => {
+                depth -= 1;
+                at += 1;
+            }
+            Some(b',' | b':') if depth > 0 => {
+                at += 1;
+                continue;
+            }
+            Some(b',' | b':' | b'}' | b']') | None => return at,
+            Some(_) => {
+                at += 1;
+                continue;
+            }
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+}
+
+/// The offset behind the closing quote of the string whose inside begins at `at`.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        at = scan::special(bytes, at);
+        match bytes.get(at) {
+            Some(b'\\') => at += 2,
+            Some(_) => return at + 1,
+            None => return bytes.len(),
+        }
+    }
+}

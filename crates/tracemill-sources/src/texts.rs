@@ -1,0 +1,91 @@
+//! What records become when they are spelled anew.
+
+use std::cell::OnceCell;
+
+use tracemill_model::{JsonView, RawJson};
+
+/// Texts that are made while records are read and that traces borrow from, as they do from the records.
+///
+/// A record whose JSON is not canonical, because there are spaces in it for one, is spelled anew once, and its traces hold
+/// pieces of that. Whoever drives a source keeps the texts as long as the traces: for a block of records they come to no
+/// more than the block.
+#[derive(Debug, Default)]
+pub struct Texts {
+    text: OnceCell<RawJson<'static>>,
+    next: OnceCell<Box<Texts>>,
+}
+
+impl Texts {
+    /// No texts yet.
+    pub fn new() -> Self {
+        Texts::default()
+    }
+
+    /// Keeps a text; gives it, and where the next one can go.
+    pub(crate) fn keep(&self, text: RawJson<'static>) -> (&RawJson<'static>, &Texts) {
+        let mut free = self;
+        while free.text.get().is_some() {
+            free = free.next();
+        }
+        (free.text.get_or_init(|| text), free.next())
+    }
+
+    /// The value where traces can borrow from it.
+    pub(crate) fn view<'a>(&'a self, value: RawJson<'a>) -> JsonView<'a> {
+        value
+            .into_view()
+            .unwrap_or_else(|owned| self.keep(owned).0.view())
+    }
+
+    fn next(&self) -> &Texts {
+        self.next.get_or_init(Box::default)
+    }
+}
+
+impl Drop for Texts {
+    /// One after another: as a chain they would be dropped one inside of the other.
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(mut texts) = next {
+            next = texts.next.take();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spelled(number: usize) -> RawJson<'static> {
+        RawJson::parse(&format!("[ {number} ]"))
+            .expect("it is JSON")
+            .into_owned()
+    }
+
+    #[test]
+    fn what_is_kept_stays_where_it_is_whatever_comes_later() {
+        let texts = Texts::new();
+        let views: Vec<_> = (0..100).map(|number| texts.view(spelled(number))).collect();
+        for (number, view) in views.iter().enumerate() {
+            assert_eq!(view.as_str(), format!("[{number}]"));
+        }
+    }
+
+    #[test]
+    fn what_borrows_already_is_not_kept() {
+        let (texts, record) = (Texts::new(), "[1]".to_owned());
+        let view = texts.view(RawJson::parse(&record).expect("it is JSON"));
+        assert!(std::ptr::eq(view.as_str(), record.as_str()));
+        assert!(texts.text.get().is_none());
+    }
+
+    #[test]
+    fn a_long_chain_is_dropped_without_depth() {
+        let texts = Texts::new();
+        let mut free = &texts;
+        for number in 0..200_000 {
+            (_, free) = free.keep(spelled(number));
+        }
+        assert!(free.text.get().is_none());
+    }
+}

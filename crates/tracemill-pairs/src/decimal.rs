@@ -154,7 +154,7 @@ pub(crate) fn difference(a: f64, b: f64) -> f64 {
     let (x, y) = (Decimal::shortest(a), Decimal::shortest(b));
     let apart = x.exponent.abs_diff(y.exponent);
     if apart > FURTHEST {
-        return (a - b).clamp(f64::MIN, f64::MAX);
+        return sum_of_unlike(x, y.negated()).clamp(f64::MIN, f64::MAX);
     }
     let scale = 10_i128.pow(apart);
     let (x_scaled, y_scaled) = if x.exponent > y.exponent {
@@ -163,6 +163,28 @@ pub(crate) fn difference(a: f64, b: f64) -> f64 {
         (i128::from(x.mantissa), i128::from(y.mantissa) * scale)
     };
     nearest(x_scaled - y_scaled, x.exponent.min(y.exponent)).clamp(f64::MIN, f64::MAX)
+}
+
+/// The float nearest to the sum of two decimals whose last digits lie too far apart to write both as one number.
+///
+/// The coarse one gets as many zeros as there is room for, and the fine one is cut there. If anything of it was cut off, one
+/// digit more says on which side: that matters only where the rest lies half way between two floats.
+#[cold]
+fn sum_of_unlike(a: Decimal, b: Decimal) -> f64 {
+    const ROOM: i128 = 10_i128.pow(35);
+    let (coarse, fine) = if a.exponent > b.exponent { (a, b) } else { (b, a) };
+    if coarse.mantissa == 0 {
+        return nearest(i128::from(fine.mantissa), fine.exponent);
+    }
+    let (mut sum, mut exponent) = (i128::from(coarse.mantissa), coarse.exponent);
+    while sum.abs() < ROOM && exponent > fine.exponent {
+        sum *= 10;
+        exponent -= 1;
+    }
+    let unit = 10_i128.checked_pow(exponent.abs_diff(fine.exponent));
+    let fine = i128::from(fine.mantissa);
+    let (whole, cut) = unit.map_or((0, fine), |unit| (fine / unit, fine % unit));
+    nearest((sum + whole) * 10 + cut.signum(), exponent - 1)
 }
 
 /// The float nearest to `mantissa × 10^exponent`.
@@ -407,6 +429,24 @@ mod tests {
             let expected = i32::try_from(sum).map(f64::from).unwrap() / f64::from(count);
             prop_assert_eq!(nearest_quotient(scaled, -shift, count), expected);
         }
+    }
+
+    #[test]
+    fn what_is_far_smaller_tips_the_balance() {
+        // Half way between two floats: whatever is added, however little, decides.
+        let middle = 3.896_902_735_663_648e18;
+        for little in [1.0, 0.1, 0.341_480_485_450_044_56, 1e-5, 1e-300] {
+            assert_eq!(
+                difference(middle, -little).to_bits(),
+                (middle + 512.0).to_bits(),
+                "{little}"
+            );
+            assert_eq!(difference(middle, little).to_bits(), middle.to_bits(), "{little}");
+        }
+        assert_eq!(difference(1.0, 1e-25).to_bits(), 1.0_f64.to_bits());
+        assert_eq!(difference(1e20, 1e-5).to_bits(), 1e20_f64.to_bits());
+        assert_eq!(difference(0.0, 1e-300).to_bits(), (-1e-300_f64).to_bits());
+        assert_eq!(difference(1e-300, 0.0).to_bits(), 1e-300_f64.to_bits());
     }
 
     #[test]

@@ -72,8 +72,7 @@ impl ScoreValue {
 
     /// How much better this score is than `other`: the float nearest to the difference of the decimals.
     ///
-    /// `0.9 - 0.7` is `0.2`, not `0.20000000000000007`. When the last digits of the two lie more than 19 places
-    /// apart, the difference of the floats is taken. A difference beyond the largest float is that float.
+    /// `0.9 - 0.7` is `0.2`, not `0.20000000000000007`. A difference beyond the largest float is that float.
     pub fn difference(self, other: ScoreValue) -> f64 {
         decimal::difference(self.0, other.0)
     }

@@ -65,7 +65,7 @@ enum Field {
     Outcome,
     Model,
     Tag,
-    Script(Option<unicode_script::Script>),
+    Script,
     Tools,
     Reasoning,
     EndsWithAssistant,
@@ -107,7 +107,7 @@ impl Condition {
             Field::Outcome => "where-outcome",
             Field::Model => "where-model",
             Field::Tag => "where-tag",
-            Field::Script(_) => "where-script",
+            Field::Script => "where-script",
             Field::Tools => "where-tools",
             Field::Reasoning => "where-reasoning",
             Field::EndsWithAssistant => "where-ends-with-assistant",
@@ -163,7 +163,7 @@ impl Condition {
             Field::Outcome => trace.outcome().is_some_and(|outcome| self.text(outcome.name())),
             Field::Model => trace.model().is_some_and(|model| self.text(&model.decode())),
             Field::Tag => matches!(&self.test, Test::Compare(_, tag, _) if has_tag(trace, tag)),
-            Field::Script(wanted) => wanted.is_some() && script::of(trace) == *wanted,
+            Field::Script => script::of(trace).is_some_and(|script| self.text(script.full_name())),
             Field::Tools => trace.tools().is_some_and(|tools| !tools.is_empty()),
             Field::Reasoning => trace
                 .messages()
@@ -277,7 +277,7 @@ impl FromStr for Condition {
         };
         let first = text.find(['!', '>', '<', '=']).unwrap_or(text.len());
         let (name, rest) = text.split_at(first);
-        let mut field = Field::named(name.trim()).ok_or_else(|| unknown(name))?;
+        let field = Field::named(name.trim()).ok_or_else(|| unknown(name))?;
         let found = OPERATORS.iter().find(|(sign, ..)| rest.starts_with(sign));
         let (asked, positive) = match found {
             None if rest.is_empty() => (Test::Is, true),
@@ -287,7 +287,11 @@ impl FromStr for Condition {
                 )));
             }
             Some(&(sign, operator, positive)) => {
-                let value = rest[sign.len()..].trim().to_owned();
+                let value = match rest[sign.len()..].trim() {
+                    name if field == Field::Script => script::named(name)?.full_name(),
+                    value => value,
+                };
+                let value = value.to_owned();
                 let number = value.parse().ok().filter(|number: &f64| number.is_finite());
                 (Test::Compare(operator, value, number), positive)
             }
@@ -295,9 +299,6 @@ impl FromStr for Condition {
         field
             .check(&asked)
             .map_err(|why| CurateError::new(format!("`{written}`: {why}")))?;
-        if let (Field::Script(wanted), Test::Compare(_, name, _)) = (&mut field, &asked) {
-            *wanted = Some(script::named(name)?);
-        }
         Ok(Condition {
             written: written.to_owned(),
             field,
@@ -326,7 +327,7 @@ impl Field {
             "outcome" => Field::Outcome,
             "model" => Field::Model,
             "tag" => Field::Tag,
-            "script" => Field::Script(None),
+            "script" => Field::Script,
             "tools" => Field::Tools,
             "reasoning" => Field::Reasoning,
             "ends-with-assistant" => Field::EndsWithAssistant,
@@ -344,13 +345,13 @@ impl Field {
             (Field::Pointer(_), Test::Is | Test::Compare(Operator::Equal, ..))
             | (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(..), Test::Is)
             | (
-                Field::Outcome | Field::Model | Field::Tag | Field::Script(_),
+                Field::Outcome | Field::Model | Field::Tag | Field::Script,
                 Test::Compare(Operator::Equal, ..),
             ) => Ok(()),
             (Field::Tools | Field::Reasoning | Field::EndsWithAssistant | Field::Screen(..), _) => {
                 Err("it stands alone, or behind `!`")
             }
-            (Field::Outcome | Field::Model | Field::Tag | Field::Script(_), _) => {
+            (Field::Outcome | Field::Model | Field::Tag | Field::Script, _) => {
                 Err("it is compared with `=` or `!=`")
             }
             (_, Test::Compare(_, _, Some(_))) => Ok(()),

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use tracemill_model::{
     Arguments, Content, Digester, GroupKind, JsonWriter, Media, MediaSource, Message, Part, Reasoning, Role,
-    Tool, Trace, digest,
+    Trace, digest,
 };
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
@@ -133,18 +133,10 @@ enum Spelling {
 
 fn tools(trace: &Trace<'_>, digester: &mut Digester, bytes: &mut Vec<u8>) {
     for tool in trace.tools().unwrap_or_default() {
-        match tool {
-            Tool::Function(function) => {
-                bytes.clear();
-                let mut w = JsonWriter::new(bytes);
-                w.begin_object();
-                function.write_members(&mut w);
-                w.end_object();
-                digester.field(b'f', bytes);
-            }
-            Tool::Other(raw) => digester.field(b'g', raw.as_str().as_bytes()),
-            _ => {}
-        }
+        bytes.clear();
+        tool.write(&mut JsonWriter::new(bytes));
+        let kind = if tool.as_function().is_some() { b'f' } else { b'g' };
+        digester.field(kind, bytes);
     }
 }
 

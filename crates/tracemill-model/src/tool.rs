@@ -270,7 +270,8 @@ impl<'a> Tool<'a> {
         }
     }
 
-    pub(crate) fn write(&self, w: &mut JsonWriter<'_>) {
+    /// Writes the definition as the canonical form has it.
+    pub fn write(&self, w: &mut JsonWriter<'_>) {
         match self {
             Tool::Function(function) => {
                 w.begin_object();

@@ -287,7 +287,8 @@ impl<'a> Talk<'a> {
                 w.end_array();
                 w.end_object();
             })?;
-            self.content(role, self.texts.view(parts))?;
+            let parts = Texts::keep(&mut self.texts, parts);
+            self.content(role, parts)?;
         }
         let Some(said) = either(data, "intermediateResponses", "intermediate_responses") else {
             return Ok(());
@@ -302,7 +303,8 @@ impl<'a> Talk<'a> {
                 w.key("parts").raw(parts);
                 w.end_object();
             })?;
-            self.content(Role::Assistant, self.texts.view(content))?;
+            let content = Texts::keep(&mut self.texts, content);
+            self.content(Role::Assistant, content)?;
             if let (Some(message), Some(author)) = (self.read.messages.last_mut(), author) {
                 message
                     .extra_mut()

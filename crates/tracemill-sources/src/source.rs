@@ -388,18 +388,15 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Where what is spelled anew can go.
-    pub(crate) fn texts(&self) -> &'a Texts {
+    /// Where what is spelled anew can go: another batch may go on from there.
+    pub fn texts(&mut self) -> &'a Texts {
+        self.texts = self.texts.free();
         self.texts
     }
 
     /// The value where traces can borrow from it.
     pub(crate) fn keep(&mut self, value: RawJson<'a>) -> JsonView<'a> {
-        value.into_view().unwrap_or_else(|owned| {
-            let (kept, rest) = self.texts.keep(owned);
-            self.texts = rest;
-            kept.view()
-        })
+        Texts::keep(&mut self.texts, value)
     }
 
     /// Nothing again: the batch serves the next record.

@@ -21,20 +21,23 @@ impl Texts {
         Texts::default()
     }
 
-    /// Keeps a text; gives it, and where the next one can go.
-    pub(crate) fn keep(&self, text: RawJson<'static>) -> (&RawJson<'static>, &Texts) {
+    /// The value where traces can borrow from it: among the texts, unless it borrows already. Then `texts` is where the next
+    /// one can go, so that nobody looks for that again.
+    pub(crate) fn keep<'a>(texts: &mut &'a Texts, value: RawJson<'a>) -> JsonView<'a> {
+        value.into_view().unwrap_or_else(|owned| {
+            let free = texts.free();
+            *texts = free.next();
+            free.text.get_or_init(|| owned).view()
+        })
+    }
+
+    /// The first from here on that holds nothing.
+    pub(crate) fn free(&self) -> &Texts {
         let mut free = self;
         while free.text.get().is_some() {
             free = free.next();
         }
-        (free.text.get_or_init(|| text), free.next())
-    }
-
-    /// The value where traces can borrow from it.
-    pub(crate) fn view<'a>(&'a self, value: RawJson<'a>) -> JsonView<'a> {
-        value
-            .into_view()
-            .unwrap_or_else(|owned| self.keep(owned).0.view())
+        free
     }
 
     fn next(&self) -> &Texts {
@@ -65,7 +68,10 @@ mod tests {
     #[test]
     fn what_is_kept_stays_where_it_is_whatever_comes_later() {
         let texts = Texts::new();
-        let views: Vec<_> = (0..100).map(|number| texts.view(spelled(number))).collect();
+        let mut free = &texts;
+        let views: Vec<_> = (0..100)
+            .map(|number| Texts::keep(&mut free, spelled(number)))
+            .collect();
         for (number, view) in views.iter().enumerate() {
             assert_eq!(view.as_str(), format!("[{number}]"));
         }
@@ -74,7 +80,7 @@ mod tests {
     #[test]
     fn what_borrows_already_is_not_kept() {
         let (texts, record) = (Texts::new(), "[1]".to_owned());
-        let view = texts.view(RawJson::parse(&record).expect("it is JSON"));
+        let view = Texts::keep(&mut &texts, RawJson::parse(&record).expect("it is JSON"));
         assert!(std::ptr::eq(view.as_str(), record.as_str()));
         assert!(texts.text.get().is_none());
     }
@@ -84,7 +90,7 @@ mod tests {
         let texts = Texts::new();
         let mut free = &texts;
         for number in 0..200_000 {
-            (_, free) = free.keep(spelled(number));
+            Texts::keep(&mut free, spelled(number));
         }
         assert!(free.text.get().is_none());
     }

@@ -6,7 +6,8 @@ mod strata;
 pub use strata::Strata;
 
 use tracemill_curate::{
-    Candidate, Choosing, Condition, Identity, Measured, NamedFilter, Scratch, opening_of, tools_of,
+    Candidate, Choosing, Condition, Identity, Measured, NamedFilter, Scratch, TokenCounts, opening_of,
+    tools_of,
 };
 use tracemill_model::{Trace, Turns};
 use tracemill_pairs::PromptMode;
@@ -132,7 +133,8 @@ impl Curation {
         sides.map_or(0, tracemill_curate::Shares::count)
     }
 
-    /// Whether a trace stays; counts it if it does not, under the first filter that takes it out.
+    /// Whether a trace stays; counts it if it does not, under the first filter that takes it out. Tokens that had to be counted for
+    /// that are left in `counted`.
     pub(crate) fn keeps(
         &self,
         scores: &ScoreFilter,
@@ -140,6 +142,7 @@ impl Curation {
         trace: &Trace<'_>,
         source: Option<&dyn Source>,
         filtered: &mut Counts,
+        counted: &mut Option<TokenCounts>,
     ) -> Result<bool, Error> {
         if self.conditions.is_empty() && self.filters.is_empty() {
             return Ok(true);
@@ -147,10 +150,12 @@ impl Curation {
         let looks = self.conditions.iter().any(Condition::looks_at_scores)
             || self.filters.iter().any(NamedFilter::looks_at_scores);
         let score = if looks { scores.score(trace, source)? } else { None };
-        let tokens = tokens.filter(|_| self.looks_at_tokens());
+        *counted = tokens
+            .filter(|_| self.looks_at_tokens())
+            .map(|tokens| tokens.of(trace));
         let measured = Measured {
             score,
-            tokens: tokens.map(|tokens| tokens.of(trace).total()),
+            tokens: counted.as_ref().map(TokenCounts::total),
         };
         let condition = self
             .conditions
@@ -278,11 +283,17 @@ impl Config {
         trace: &Trace<'_>,
         source: Option<&dyn Source>,
         filtered: &mut Counts,
+        counted: &mut Option<TokenCounts>,
     ) -> Result<bool, Error> {
         Ok(self.scores.keeps(trace, source, filtered)?
-            && self
-                .curation
-                .keeps(&self.scores, self.tokens.as_ref(), trace, source, filtered)?)
+            && self.curation.keeps(
+                &self.scores,
+                self.tokens.as_ref(),
+                trace,
+                source,
+                filtered,
+                counted,
+            )?)
     }
 }
 

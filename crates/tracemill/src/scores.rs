@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, DecodeErrorKind, Key, RawJson, Score, ScoreValue, Text, Trace};
+use tracemill_model::{DecodeError, DecodeErrorKind, JsonView, Key, RawJson, Score, ScoreValue, Text, Trace};
 
 /// Scores by the ids of traces, out of a file that something else wrote: a report, a table, a list of what passed.
 ///
@@ -61,7 +61,7 @@ impl JoinedScores {
         let mut table = JoinedScores::default();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match RawJson::parse(text) {
-            Ok(whole) => table.read(&whole)?,
+            Ok(whole) => table.read(whole.view())?,
             Err(error) => {
                 // One value that is broken is no lines.
                 if text.lines().filter(|line| !line.trim().is_empty()).count() < 2 {
@@ -79,7 +79,7 @@ impl JoinedScores {
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty())
         {
-            let read = RawJson::parse(line).and_then(|row| self.read_row(&row));
+            let read = RawJson::parse(line).and_then(|row| self.read_row(row.view()));
             read.map_err(|error| {
                 let message = format!("line {}: {}", index + 1, error.message());
                 DecodeError::new(error.kind(), error.column() - 1, message)
@@ -88,11 +88,11 @@ impl JoinedScores {
         Ok(())
     }
 
-    fn read(&mut self, whole: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read(&mut self, whole: JsonView<'_>) -> Result<(), DecodeError> {
         match whole.kind() {
             Kind::Array => {
                 for (index, element) in whole.elements().enumerate() {
-                    self.read_element(&element.raw())
+                    self.read_element(element)
                         .map_err(|error| error.in_index(index))?;
                 }
                 Ok(())
@@ -104,7 +104,7 @@ impl JoinedScores {
             }
             Kind::Object => {
                 for (id, value) in whole.members() {
-                    let scores = scores(SCORE, &value.raw()).map_err(|error| error.in_key(id.body()))?;
+                    let scores = scores(SCORE, value).map_err(|error| error.in_key(id.body()))?;
                     let row = self.push(scores);
                     self.keys.insert(id.decode().into_owned(), row);
                 }
@@ -115,7 +115,7 @@ impl JoinedScores {
     }
 
     /// An id that passed, or a row.
-    fn read_element(&mut self, element: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_element(&mut self, element: JsonView<'_>) -> Result<(), DecodeError> {
         match element.kind() {
             Kind::Object => self.read_row(element),
             Kind::String | Kind::Number => {
@@ -127,21 +127,21 @@ impl JoinedScores {
         }
     }
 
-    fn read_row(&mut self, row: &RawJson<'_>) -> Result<(), DecodeError> {
+    fn read_row(&mut self, row: JsonView<'_>) -> Result<(), DecodeError> {
         let id = IDS.iter().find_map(|key| row.get(key).filter(|id| !id.is_null()));
         let id = id.ok_or_else(|| wrong(format!("a row needs an id under `{}`", IDS.join("`, `"))))?;
         let mut found = Vec::new();
         if let Some(value) = row.get("scores") {
-            found.extend(scores(SCORE, &value.raw()).map_err(|error| error.in_key("scores"))?);
+            found.extend(scores(SCORE, value).map_err(|error| error.in_key("scores"))?);
         }
         if let Some(value) = row.get(SCORE) {
-            found.extend(scores(SCORE, &value.raw()).map_err(|error| error.in_key(SCORE))?);
+            found.extend(scores(SCORE, value).map_err(|error| error.in_key(SCORE))?);
         }
         if let Some(value) = row.get(RESOLVED) {
-            found.extend(scores(RESOLVED, &value.raw()).map_err(|error| error.in_key(RESOLVED))?);
+            found.extend(scores(RESOLVED, value).map_err(|error| error.in_key(RESOLVED))?);
         }
         if let Some(result) = row.get("result").filter(|result| result.kind() == Kind::Object) {
-            found.push(annotation(row, &result.raw()).map_err(|error| error.in_key("result"))?);
+            found.push(annotation(row, result).map_err(|error| error.in_key("result"))?);
         }
         if found.is_empty() {
             return Err(wrong(
@@ -158,7 +158,7 @@ impl JoinedScores {
         Ok(())
     }
 
-    fn read_report(&mut self, report: &RawJson<'_>) {
+    fn read_report(&mut self, report: JsonView<'_>) {
         let missing = |why: &'static str| ScoreValue::Missing(Text::from(why));
         let lists: [(&[&str], ScoreValue<'static>); 4] = [
             (&["resolved_ids", RESOLVED], ScoreValue::Bool(true)),
@@ -184,7 +184,7 @@ impl JoinedScores {
                 for id in list.elements() {
                     // The first list counts: what is resolved is also completed.
                     if !self.typed.contains_key(id.as_str()) {
-                        self.judge(RESOLVED, &id.raw(), value.clone());
+                        self.judge(RESOLVED, id, value.clone());
                     }
                 }
             }
@@ -194,7 +194,7 @@ impl JoinedScores {
         }
     }
 
-    fn judge(&mut self, name: &'static str, id: &RawJson<'_>, value: ScoreValue<'static>) {
+    fn judge(&mut self, name: &'static str, id: JsonView<'_>, value: ScoreValue<'static>) {
         let row = self.push(vec![Score::new(Some(Text::from(name)), value)]);
         self.typed.insert(id.as_str().to_owned(), row);
     }
@@ -253,22 +253,22 @@ impl JoinedScores {
 }
 
 /// Whether an object is one row, and no table.
-fn is_row(object: &RawJson<'_>) -> bool {
+fn is_row(object: JsonView<'_>) -> bool {
     let judged = [SCORE, "scores", RESOLVED, "result"]
         .iter()
         .any(|key| object.get(key).is_some());
     judged && IDS.iter().any(|key| object.get(key).is_some())
 }
 
-fn is_report(object: &RawJson<'_>) -> bool {
+fn is_report(object: JsonView<'_>) -> bool {
     ["resolved_ids", RESOLVED]
         .iter()
         .any(|key| object.get(key).is_some_and(|list| list.kind() == Kind::Array))
 }
 
 /// What a value says: one score called `name`, or several with names of their own.
-fn scores(name: &str, value: &RawJson<'_>) -> Result<Vec<Score<'static>>, DecodeError> {
-    let one = |name: Text<'static>, value: &RawJson<'_>| {
+fn scores(name: &str, value: JsonView<'_>) -> Result<Vec<Score<'static>>, DecodeError> {
+    let one = |name: Text<'static>, value: JsonView<'_>| {
         let value = ScoreValue::read(&mut value.cursor())?;
         Ok(Score::new(Some(name), value).into_owned())
     };
@@ -276,13 +276,13 @@ fn scores(name: &str, value: &RawJson<'_>) -> Result<Vec<Score<'static>>, Decode
         return Ok(vec![one(Text::new(name.to_owned()), value)?]);
     }
     let named = value.members().map(|(name, value)| {
-        one(name.clone().into_owned(), &value.raw()).map_err(|error: DecodeError| error.in_key(name.body()))
+        one(name.clone().into_owned(), value).map_err(|error: DecodeError| error.in_key(name.body()))
     });
     named.collect()
 }
 
 /// An annotation as Phoenix gives it out.
-fn annotation(row: &RawJson<'_>, result: &RawJson<'_>) -> Result<Score<'static>, DecodeError> {
+fn annotation(row: JsonView<'_>, result: JsonView<'_>) -> Result<Score<'static>, DecodeError> {
     let name = row.get("name").and_then(|name| name.into_text().ok());
     let name = name.map_or(Text::from(SCORE), Text::into_owned);
     let judged = [SCORE, "label"]

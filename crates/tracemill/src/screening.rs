@@ -158,7 +158,8 @@ impl Work<'_> {
     pub(crate) fn admits(&self, place: Place<'_>, trace: &Trace<'_>, done: &mut Done) -> Result<bool, Error> {
         let source = self.source(place);
         let filtered = &mut done.ledger.traces.filtered;
-        if !self.config.admits(trace, source, filtered)? {
+        done.tokens = None;
+        if !self.config.admits(trace, source, filtered, &mut done.tokens)? {
             return Ok(false);
         }
         match &self.config.screens {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tracemill_curate::Distribution;
+use tracemill_curate::{Distribution, TokenCounts};
 use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::{Extent, Gatherer, Record};
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
@@ -37,6 +37,8 @@ pub(crate) struct Done {
     pub(crate) failure: Option<Error>,
     /// Whether something in the current record could not be replaced.
     pub(crate) unfit: bool,
+    /// What a filter counted of the current trace, so that nobody counts it again.
+    pub(crate) tokens: Option<TokenCounts>,
     tally: LossTally,
     scratch: Scratch,
 }
@@ -198,21 +200,22 @@ impl Work<'_> {
     }
 
     /// Decodes a block and gives away what each record holds; stops at the first bad record if that ends the run, or where
-    /// `visit` does. There are texts for every record.
+    /// `visit` does. All of it may borrow from `texts`.
     pub(crate) fn decode_owned<'b>(
         &'b self,
         numbered: &'b Numbered,
-        texts: &'b [Texts],
+        texts: &'b Texts,
         done: &mut Done,
         mut visit: impl FnMut(Record<'b>, Batch<'b>, &mut Done) -> Result<(), Error>,
     ) -> Result<(), Error> {
         done.clear();
         let mut decode = || {
-            let records = numbered.block.records().zip(texts);
-            for (ordinal, (record, texts)) in (numbered.first..).zip(records) {
+            let mut free = texts;
+            for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
                 self.count(&record, done);
-                let mut batch = Batch::new(texts);
+                let mut batch = Batch::new(free);
                 self.record(&record, ordinal, &mut batch, done)?;
+                free = batch.texts();
                 if !batch.traces().is_empty() {
                     visit(record, batch, done)?;
                 }
@@ -338,7 +341,10 @@ impl Work<'_> {
         let Some(tokens) = &self.config.tokens else {
             return self.turns(turns, trace, done, |_| {});
         };
-        let (counts, mut losses) = (tokens.of(trace), Losses::default());
+        // Thinking makes other messages than the filter saw.
+        let known = done.tokens.take().filter(|_| self.config.thinking.is_none());
+        let counts = known.unwrap_or_else(|| tokens.of(trace));
+        let mut losses = Losses::default();
         let kept = tokens.cut(trace, &counts, &mut losses);
         let trace = match &kept {
             Kept::Whole => trace,

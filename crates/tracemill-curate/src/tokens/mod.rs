@@ -149,17 +149,7 @@ fn of_tools(tools: Option<&[Tool<'_>]>, tokenizer: &dyn Tokenizer) -> u64 {
     let mut w = tracemill_model::JsonWriter::new(&mut json);
     w.begin_array();
     for tool in tools {
-        match tool {
-            Tool::Function(function) => {
-                w.begin_object();
-                function.write_members(&mut w);
-                w.end_object();
-            }
-            Tool::Other(raw) => {
-                w.raw(raw);
-            }
-            _ => {}
-        }
+        tool.write(&mut w);
     }
     w.end_array();
     tokenizer.count(&String::from_utf8_lossy(&json))

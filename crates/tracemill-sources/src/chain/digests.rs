@@ -70,15 +70,7 @@ fn tools_digest(tools: &[Tool<'_>], buffer: &mut Vec<u8>) -> u128 {
     let mut w = JsonWriter::new(buffer);
     w.begin_array();
     for tool in tools {
-        match tool {
-            Tool::Function(function) => {
-                w.begin_object();
-                function.write_members(&mut w);
-                w.end_object();
-            }
-            Tool::Other(raw) => drop(w.raw(raw)),
-            _ => {}
-        }
+        tool.write(&mut w);
     }
     w.end_array();
     digest(buffer)

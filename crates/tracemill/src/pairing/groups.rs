@@ -254,13 +254,15 @@ impl GroupWork<'_> {
         paired: &mut Paired,
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
-        let texts: Vec<_> = places.iter().map(|_| Texts::new()).collect();
+        let texts = Texts::new();
+        let mut free = &texts;
         let mut batches: Vec<Batch<'_>> = Vec::with_capacity(places.len());
-        for ((place, record), texts) in places.iter().zip(records).zip(&texts) {
-            let mut batch = Batch::new(texts);
+        for (place, record) in places.iter().zip(records) {
+            let mut batch = Batch::new(free);
             if let Some(record) = record {
                 self.decode(place, record, &mut batch)?;
             }
+            free = batch.texts();
             batches.push(batch);
         }
         let traces: Vec<_> = places

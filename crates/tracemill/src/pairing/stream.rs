@@ -215,7 +215,7 @@ struct BlockWork<'w, 'm> {
 
 impl BlockWork<'_, '_> {
     fn run(&mut self, work: &Work<'_>, numbered: &Numbered, done: &mut Done) -> Result<(), Error> {
-        let texts: Vec<_> = numbered.block.records().map(|_| Texts::new()).collect();
+        let texts = Texts::new();
         let mut current: Option<Current> = None;
         let mut decoded = Decoded {
             batches: Vec::new(),

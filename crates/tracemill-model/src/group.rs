@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
 use crate::fields::Fields;
-use crate::json::{Cursor, JsonWriter, Kind, RawJson, Text};
+use crate::json::{Cursor, JsonView, JsonWriter, Kind, RawJson, Text};
 
 /// An identity with its type: the number `1` and the string `"1"` are two keys.
 ///
@@ -20,6 +20,18 @@ impl<'a> Key<'a> {
     /// A key from any JSON value.
     pub fn new(value: RawJson<'a>) -> Self {
         Key(value)
+    }
+
+    /// A text made of these values, with `/` between them: strings without their quotes, anything else as its JSON.
+    ///
+    /// ```
+    /// use tracemill_model::{Key, RawJson};
+    /// let steps = [RawJson::parse("\"a\"")?, RawJson::parse("[\"b\",1]")?, RawJson::parse("7")?];
+    /// assert_eq!(Key::path(steps.iter().map(RawJson::view)), Key::from(r#"a/["b",1]/7"#));
+    /// # Ok::<(), tracemill_model::DecodeError>(())
+    /// ```
+    pub fn path<'v>(steps: impl IntoIterator<Item = JsonView<'v>>) -> Key<'static> {
+        Key(RawJson::path(steps))
     }
 
     /// The key as JSON: equal bytes are equal keys.

@@ -179,7 +179,7 @@ impl<'a> ScoreValue<'a> {
             Kind::Number => {
                 let start = cursor.start();
                 let number = cursor.raw()?;
-                if number.as_f64().is_none() {
+                if !is_small(number.as_str()) && number.as_f64().is_none() {
                     let found = excerpt(number.as_str());
                     let message = format!("a score must be finite, and {found} is too large for a double");
                     return Err(DecodeError::new(DecodeErrorKind::NotFinite, start, message));
@@ -188,5 +188,27 @@ impl<'a> ScoreValue<'a> {
             }
             _ => return Err(cursor.expected("a number, a boolean, a label or null")),
         })
+    }
+}
+
+/// Whether a number is finite as a double for its length alone: 300 digits are, and nothing has to be computed.
+fn is_small(number: &str) -> bool {
+    number.len() <= 300 && !number.bytes().any(|byte| matches!(byte, b'e' | b'E'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_scores_if_doubles_can_hold_them() {
+        let digits = |count| "9".repeat(count);
+        for finite in ["1e308".to_owned(), digits(300), digits(308), "-0.0E-9".to_owned()] {
+            assert!(ScoreValue::read(&mut Cursor::new(&finite)).is_ok(), "{finite}");
+        }
+        for infinite in ["1e309".to_owned(), "-1E400".to_owned(), digits(309), digits(400)] {
+            let error = ScoreValue::read(&mut Cursor::new(&infinite)).unwrap_err();
+            assert_eq!(error.kind(), DecodeErrorKind::NotFinite, "{infinite}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use tracemill_model::{
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::options::{SourceOption, SourceOptions};
-use crate::parts::{ordinal, path_key, read_prompt, read_response, read_score, refuse_messages};
+use crate::parts::{ordinal, read_prompt, read_response, read_score, refuse_messages};
 use crate::record::raw;
 use crate::registry::{JSON, Note, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
@@ -56,6 +56,8 @@ const NO_PROMPT: &str = "no-prompt";
 struct Candidates {
     /// The keys of the fields, in the order of [`Field`].
     keys: [Text<'static>; 6],
+    /// What the group calls its example.
+    example: Text<'static>,
 }
 
 /// What a candidate has.
@@ -84,6 +86,7 @@ impl Candidates {
     fn new(options: &SourceOptions) -> Self {
         Candidates {
             keys: Field::ALL.map(|(_, field, usual)| Text::new(options.key_of(field, usual))),
+            example: Text::new("example"),
         }
     }
 
@@ -130,37 +133,45 @@ impl Source for Candidates {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let mut cursor = Cursor::with_limits(record, context.limits());
-        let candidate = self.read(record, &mut cursor)?;
-        cursor.finish()?;
-        batch.note(NO_PROMPT, u64::from(candidate.prompt.is_empty()));
-        batch.push(self.trace(candidate, context.limits())?);
+        let mut candidate = Candidate::default();
+        batch.read(record, context.limits(), |cursor| {
+            self.read(record, cursor, &mut candidate)
+        })?;
+        batch.note(NO_PROMPT, u64::from(!candidate.prompted));
+        self.finish(&mut candidate, context.limits())?;
+        batch.push(candidate.trace);
         Ok(())
     }
 }
 
-/// One candidate, taken apart.
+/// One candidate: the trace that it becomes, and what the record says beside.
 #[derive(Debug, Default)]
 struct Candidate<'a> {
-    own: Trace<'a>,
+    trace: Trace<'a>,
     example: Option<RawJson<'a>>,
     turn: Option<RawJson<'a>>,
     index: Option<RawJson<'a>>,
-    prompt: Vec<Message<'a>>,
-    response: Vec<Message<'a>>,
+    /// Prompt and response; the trace has its own messages, which a candidate must not.
+    messages: Vec<Message<'a>>,
+    /// Whether there is a prompt among them.
+    prompted: bool,
     score: Option<ScoreValue<'a>>,
 }
 
 impl Candidates {
-    fn read<'a>(&self, record: &'a str, cursor: &mut Cursor<'a>) -> Result<Candidate<'a>, DecodeError> {
-        let mut candidate = Candidate::default();
+    fn read<'a>(
+        &self,
+        record: &'a str,
+        cursor: &mut Cursor<'a>,
+        candidate: &mut Candidate<'a>,
+    ) -> Result<(), DecodeError> {
         let mut seen = [false; Field::ALL.len()];
         let mut expected = 0;
         cursor.object(|cursor, key| {
             let field = self.field(key, expected);
             expected = field.map_or(0, |field| field as usize + 1);
             let Some(field) = field else {
-                return candidate.own.read_field(cursor, key);
+                return candidate.trace.read_field(cursor, key);
             };
             if std::mem::replace(&mut seen[field as usize], true) {
                 return Err(cursor.error(DecodeErrorKind::DuplicateKey, "the record has this twice"));
@@ -169,7 +180,7 @@ impl Candidates {
         })?;
         let needed = [Field::Example, Field::Prompt, Field::Response];
         match needed.into_iter().find(|field| !seen[*field as usize]) {
-            None => Ok(candidate),
+            None => Ok(()),
             Some(field) => {
                 let (_, name, _) = Field::ALL[field as usize];
                 let message = format!(
@@ -181,51 +192,42 @@ impl Candidates {
         }
     }
 
-    fn trace<'a>(&self, candidate: Candidate<'a>, limits: Limits) -> Result<Trace<'a>, DecodeError> {
-        let Candidate {
-            own: mut trace,
-            example,
-            turn,
-            index,
-            prompt,
-            response,
-            score,
-        } = candidate;
-        refuse_messages(&trace, "a prompt and a response")?;
-        *trace.messages_mut() = prompt;
-        trace.messages_mut().extend(response);
-        if let Some(score) = score {
+    /// Makes the trace whole.
+    fn finish(&self, candidate: &mut Candidate<'_>, limits: Limits) -> Result<(), DecodeError> {
+        refuse_messages(&candidate.trace, "a prompt and a response")?;
+        *candidate.trace.messages_mut() = std::mem::take(&mut candidate.messages);
+        if let Some(score) = candidate.score.take() {
             let key = self.key(Field::Score);
             let name = (key.body() != "score").then(|| key.clone());
-            trace.push_score(Score::new(name, score));
+            candidate.trace.push_score(Score::new(name, score));
         }
-        self.identify(&mut trace, [example, turn, index], limits)?;
-        Ok(trace)
+        self.identify(candidate, limits)
     }
 
     /// Says which candidate of what the trace is; what the record says of itself goes first.
-    fn identify<'a>(
-        &self,
-        trace: &mut Trace<'a>,
-        [example, turn, index]: [Option<RawJson<'a>>; 3],
-        limits: Limits,
-    ) -> Result<(), DecodeError> {
+    fn identify(&self, candidate: &mut Candidate<'_>, limits: Limits) -> Result<(), DecodeError> {
+        let Candidate {
+            trace,
+            example,
+            turn,
+            index,
+            ..
+        } = candidate;
         if trace.id().is_none() && example.is_some() {
-            trace.set_id(path_key(
-                [&example, &turn, &index].into_iter().flatten().map(RawJson::view),
-            ));
+            let steps = [&*example, &*turn, &*index].into_iter().flatten();
+            trace.set_id(Key::path(steps.map(RawJson::view)));
         }
         match index.as_ref().map(RawJson::view).and_then(ordinal) {
             Some(trial) if trace.trial().is_none() => drop(trace.set_trial(trial)),
-            _ => self.keep(trace, Field::Index, index),
+            _ => self.keep(trace, Field::Index, index.take()),
         }
-        match example {
+        match example.take() {
             Some(example) if trace.group().is_none() => {
-                trace.set_group(group(example, turn, limits)?);
+                trace.set_group(self.group(example, turn.take(), limits)?);
             }
             example => {
                 self.keep(trace, Field::Example, example);
-                self.keep(trace, Field::Turn, turn);
+                self.keep(trace, Field::Turn, turn.take());
             }
         }
         Ok(())
@@ -237,21 +239,22 @@ impl Candidates {
             trace.extra_mut().insert(self.key(field).clone(), value);
         }
     }
-}
 
-/// The group of a turn, or that of an example without turns.
-fn group<'a>(
-    example: RawJson<'a>,
-    turn: Option<RawJson<'a>>,
-    limits: Limits,
-) -> Result<Group<'a>, DecodeError> {
-    let (key, kind) = match turn {
-        Some(turn) => (turn_key(example.view(), turn.view(), limits)?, GroupKind::Turn),
-        None => (example.clone(), GroupKind::Prompt),
-    };
-    let mut group = Group::new(Key::new(key), kind);
-    group.extra_mut().insert(Text::new("example"), example);
-    Ok(group)
+    /// The group of a turn, or that of an example without turns.
+    fn group<'a>(
+        &self,
+        example: RawJson<'a>,
+        turn: Option<RawJson<'a>>,
+        limits: Limits,
+    ) -> Result<Group<'a>, DecodeError> {
+        let (key, kind) = match turn {
+            Some(turn) => (turn_key(example.view(), turn.view(), limits)?, GroupKind::Turn),
+            None => (example.clone(), GroupKind::Prompt),
+        };
+        let mut group = Group::new(Key::new(key), kind);
+        group.extra_mut().insert(self.example.clone(), example);
+        Ok(group)
+    }
 }
 
 /// The key of a turn: the list of example and turn.
@@ -282,10 +285,17 @@ impl<'a> Candidate<'a> {
             Field::Example => self.example = given(cursor.raw()?),
             Field::Turn => self.turn = given(cursor.raw()?),
             Field::Index => self.index = given(cursor.raw()?),
-            Field::Prompt => self.prompt = read_prompt(cursor)?,
-            Field::Response => self.response = read_response(record, cursor)?,
+            Field::Prompt => self.ask(read_prompt(cursor)?),
+            Field::Response => read_response(record, cursor, &mut self.messages)?,
             Field::Score => self.score = Some(read_score(cursor)?),
         }
         Ok(())
+    }
+
+    /// Puts the prompt before the response, which may have come first.
+    fn ask(&mut self, prompt: Vec<Message<'a>>) {
+        self.prompted = !prompt.is_empty();
+        let response = std::mem::replace(&mut self.messages, prompt);
+        self.messages.extend(response);
     }
 }

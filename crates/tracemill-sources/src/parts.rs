@@ -132,15 +132,17 @@ pub(crate) fn read_prompt<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>
 }
 
 /// Reads what a model answered, which is the next value of `cursor`: text, nothing, content of any kind, a message, or
-/// messages.
+/// messages. Adds it to `messages`.
 pub(crate) fn read_response<'a>(
     record: &'a str,
     cursor: &mut Cursor<'a>,
-) -> Result<Vec<Message<'a>>, DecodeError> {
+    messages: &mut Vec<Message<'a>>,
+) -> Result<(), DecodeError> {
     match cursor.peek()? {
-        Kind::Array | Kind::Object => response_in(Span::skip(record, cursor)?),
-        _ => Ok(vec![answer(read_content(cursor)?)]),
+        Kind::Array | Kind::Object => messages.extend(response_in(Span::skip(record, cursor)?)?),
+        _ => messages.push(answer(read_content(cursor)?)),
     }
+    Ok(())
 }
 
 /// Reads what a model answered out of a value that was passed over.
@@ -239,13 +241,6 @@ pub(crate) fn prompt_group(messages: &[Message<'_>], tools: Option<&[Tool<'_>]>)
 pub(crate) fn hash_group(bytes: &[u8]) -> Group<'static> {
     let key = Text::new(format!("{:032x}", digest(bytes)));
     Group::new(Key::new(key.into()), GroupKind::Prompt)
-}
-
-/// An identity out of several: `example/turn/index`, of strings without their quotes.
-pub(crate) fn path_key<'v>(values: impl IntoIterator<Item = JsonView<'v>>) -> Key<'static> {
-    let steps = values.into_iter();
-    let steps = steps.map(|value| value.as_text().unwrap_or_else(|| Text::new(value.as_str())));
-    Key::new(Text::joined(steps, "/").into())
 }
 
 /// An identity out of steps that are text already.

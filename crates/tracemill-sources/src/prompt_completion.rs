@@ -81,7 +81,7 @@ fn read<'a>(record: &'a str, cursor: &mut Cursor<'a>) -> Result<Trace<'a>, Decod
         once.note(cursor, key)?;
         match key.body() {
             "prompt" => prompt = Some(read_prompt(cursor)?),
-            "completion" => completion = Some(read_response(record, cursor)?),
+            "completion" => read_response(record, cursor, completion.insert(Vec::new()))?,
             _ => trace.read_field(cursor, key)?,
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tracemill_model::json::{Cursor, CursorBuffers};
 use tracemill_model::{DecodeError, DecodeErrorKind, Framing, JsonView, Limits, RawJson, Trace, digest};
 
 use crate::detect::Evidence;
@@ -360,11 +361,14 @@ pub struct Batch<'a> {
     /// Where what is spelled anew can go.
     texts: &'a Texts,
     traces: Vec<Trace<'a>>,
+    /// The number of those that earlier records hold.
+    earlier: usize,
     /// The pieces that traces stand for, where they are not the first; by the number of the trace.
     pieces: Vec<(usize, usize)>,
     skipped: Option<&'static str>,
     notes: Vec<(&'static str, u64)>,
     step: Step,
+    buffers: CursorBuffers,
 }
 
 /// What a record is in a file whose records may repeat the conversation so far.
@@ -381,10 +385,12 @@ impl<'a> Batch<'a> {
         Batch {
             texts,
             traces: Vec::new(),
+            earlier: 0,
             pieces: Vec::new(),
             skipped: None,
             notes: Vec::new(),
             step: Step::OfALog,
+            buffers: CursorBuffers::default(),
         }
     }
 
@@ -402,10 +408,37 @@ impl<'a> Batch<'a> {
     /// Nothing again: the batch serves the next record.
     pub fn clear(&mut self) {
         self.traces.clear();
+        self.earlier = 0;
         self.pieces.clear();
         self.skipped = None;
         self.notes.clear();
         self.step = Step::OfALog;
+    }
+
+    /// Nothing for the next record, keeping what this one and those before it hold: [`all`](Batch::all) has them
+    /// together. Gives the number of the traces so far.
+    pub fn go_on(&mut self) -> usize {
+        let traces = std::mem::take(&mut self.traces);
+        self.clear();
+        self.earlier = traces.len();
+        self.traces = traces;
+        self.earlier
+    }
+
+    /// Reads the whole of a record; what was read before it left buffers behind that serve again.
+    ///
+    /// # Errors
+    /// If `read` fails, or leaves something over.
+    pub fn read<T>(
+        &mut self,
+        record: &'a str,
+        limits: Limits,
+        read: impl FnOnce(&mut Cursor<'a>) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let mut cursor = Cursor::reusing(record, limits, std::mem::take(&mut self.buffers));
+        let value = read(&mut cursor).and_then(|value| cursor.finish().map(|()| value));
+        self.buffers = cursor.into_buffers();
+        value
     }
 
     /// Says that the record is no step of a log: that another one begins with its conversation does not make it
@@ -426,7 +459,7 @@ impl<'a> Batch<'a> {
 
     /// Adds a trace that was put together, and says which piece messages should name when they speak of it.
     pub fn push_from(&mut self, piece: usize, trace: Trace<'a>) {
-        self.pieces.push((self.traces.len(), piece));
+        self.pieces.push((self.traces().len(), piece));
         self.traces.push(trace);
     }
 
@@ -455,18 +488,67 @@ impl<'a> Batch<'a> {
         &self.notes
     }
 
-    /// The traces, in order.
+    /// The traces of the record, in order.
     pub fn traces(&self) -> &[Trace<'a>] {
-        &self.traces
+        &self.traces[self.earlier..]
     }
 
-    /// The traces, to change.
+    /// The same traces, to change.
     pub fn traces_mut(&mut self) -> &mut [Trace<'a>] {
-        &mut self.traces
+        &mut self.traces[self.earlier..]
+    }
+
+    /// The traces of this record and of those before it that were [kept](Batch::go_on).
+    pub fn all(&self) -> &[Trace<'a>] {
+        &self.traces
     }
 
     /// Why the record holds no trace, if it says so.
     pub fn skipped(&self) -> Option<&'static str> {
         self.skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_keeps_earlier_records_and_speaks_of_the_last() {
+        let texts = Texts::new();
+        let mut batch = Batch::new(&texts);
+        let trace = |trial| {
+            let mut trace = Trace::new();
+            trace.set_trial(trial);
+            trace
+        };
+        let trials = |traces: &[Trace<'_>]| traces.iter().filter_map(Trace::trial).collect::<Vec<_>>();
+        assert_eq!(batch.go_on(), 0);
+        batch.push(trace(1));
+        batch.note("noted", 1);
+        assert_eq!(batch.go_on(), 1);
+        batch.push(trace(2));
+        batch.push_from(7, trace(3));
+        assert_eq!(
+            (trials(batch.traces()), trials(batch.all())),
+            (vec![2, 3], vec![1, 2, 3])
+        );
+        assert_eq!((batch.piece_of(0), batch.piece_of(1)), (0, 7));
+        assert_eq!((batch.traces_mut().len(), batch.notes()), (2, [].as_slice()));
+        batch.clear();
+        assert!(batch.all().is_empty() && batch.traces().is_empty());
+    }
+
+    #[test]
+    fn a_record_that_fails_leaves_nothing_in_the_buffers() {
+        let texts = Texts::new();
+        let mut batch = Batch::new(&texts);
+        let limits = Limits::default();
+        for broken in [r#"{"a":1,"a":2}"#, r#"{"a":{"b":"\q"#, "[1] 2"] {
+            assert!(batch.read(broken, limits, Cursor::raw).is_err(), "{broken}");
+            let whole = r#"{"a":{"b":["c"]}}"#;
+            let read = batch.read(whole, limits, Cursor::raw);
+            assert_eq!(read.unwrap().as_str(), whole);
+        }
     }
 }

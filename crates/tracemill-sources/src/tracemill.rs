@@ -59,7 +59,7 @@ impl Source for Tracemill {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let mut trace = Trace::from_json_with(record, context.limits())?;
+        let mut trace = batch.read(record, context.limits(), Trace::read)?;
         if trace
             .extra()
             .get("response")

@@ -40,12 +40,13 @@ pub struct Cursor<'a> {
     depth: u16,
     limits: Limits,
     separators: Separators,
-    buffers: Buffers,
+    buffers: CursorBuffers,
 }
 
-/// What a cursor keeps notes in.
+/// What a cursor keeps notes in: whoever reads many records hands them from one cursor to the next, and saves what making
+/// them costs.
 #[derive(Debug, Default)]
-pub(super) struct Buffers {
+pub struct CursorBuffers {
     keys: Keys,
     stops: Stops,
 }
@@ -104,26 +105,34 @@ impl<'a> Cursor<'a> {
 
     /// A cursor at the start of `text`.
     pub fn with_limits(text: &'a str, limits: Limits) -> Self {
+        Cursor::reusing(text, limits, CursorBuffers::default())
+    }
+
+    /// A cursor at the start of `text` that works in the buffers of an earlier one.
+    ///
+    /// ```
+    /// use tracemill_model::{Limits, json::{Cursor, CursorBuffers}};
+    /// let mut buffers = CursorBuffers::default();
+    /// for record in [r#"{"n":1}"#, r#"{"n":[2,3]}"#] {
+    ///     let mut cursor = Cursor::reusing(record, Limits::default(), buffers);
+    ///     assert_eq!(cursor.raw()?.as_str(), record);
+    ///     buffers = cursor.into_buffers();
+    /// }
+    /// # Ok::<(), tracemill_model::DecodeError>(())
+    /// ```
+    pub fn reusing(text: &'a str, limits: Limits, buffers: CursorBuffers) -> Self {
         Cursor {
             text,
             at: 0,
             depth: 0,
             limits,
             separators: Separators::default(),
-            buffers: Buffers::default(),
-        }
-    }
-
-    /// A cursor that works in the buffers of an earlier one, which [`into_buffers`](Cursor::into_buffers) gives back.
-    pub(super) fn reusing(text: &'a str, buffers: Buffers) -> Self {
-        Cursor {
             buffers,
-            ..Cursor::new(text)
         }
     }
 
     /// The buffers, for the next cursor.
-    pub(super) fn into_buffers(mut self) -> Buffers {
+    pub fn into_buffers(mut self) -> CursorBuffers {
         self.buffers.keys.clear();
         self.buffers.stops.clear();
         self.buffers
@@ -365,9 +374,12 @@ impl<'a> Cursor<'a> {
 }
 
 /// An empty buffer for the canonical spelling of a token that has `left` bytes at the most, of which `passed` need no
-/// change. Such tokens tend to be long, and room is cheaper than moving what is there as it grows.
+/// change. Such tokens tend to be long, and room is cheaper than moving what is there as it grows: in a short record there
+/// is room for all of the rest.
 fn room(left: usize, passed: usize) -> String {
-    String::with_capacity(left.min(2 * passed + 1536))
+    /// Shorter than this is short.
+    const SHORT: usize = 8 << 10;
+    String::with_capacity(left.min(SHORT.max(2 * passed + 1536)))
 }
 
 /// A place that a cursor can go back to.

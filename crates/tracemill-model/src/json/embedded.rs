@@ -1,6 +1,6 @@
-use super::cursor::Buffers;
-use super::{Cursor, RawJson, Text};
+use super::{Cursor, CursorBuffers, RawJson, Text};
 use crate::error::DecodeError;
+use crate::limits::Limits;
 
 /// Reads JSON out of texts that should hold it, such as the arguments of a call; its buffers are used again for each.
 ///
@@ -16,7 +16,7 @@ use crate::error::DecodeError;
 pub struct EmbeddedJson {
     decoded: String,
     canonical: String,
-    buffers: Buffers,
+    buffers: CursorBuffers,
 }
 
 impl EmbeddedJson {
@@ -32,7 +32,11 @@ impl EmbeddedJson {
     pub fn read(&mut self, text: &Text<'_>) -> Result<RawJson<'_>, DecodeError> {
         self.decoded.clear();
         text.decode_into(&mut self.decoded);
-        let mut cursor = Cursor::reusing(&self.decoded, std::mem::take(&mut self.buffers));
+        let mut cursor = Cursor::reusing(
+            &self.decoded,
+            Limits::default(),
+            std::mem::take(&mut self.buffers),
+        );
         let value = cursor
             .raw_in(&mut self.canonical)
             .and_then(|value| cursor.finish().map(|()| value));

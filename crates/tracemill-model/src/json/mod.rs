@@ -16,7 +16,7 @@ mod text;
 mod view;
 mod writer;
 
-pub use cursor::{Cursor, Kind};
+pub use cursor::{Cursor, CursorBuffers, Kind};
 pub use embedded::EmbeddedJson;
 pub use raw::RawJson;
 pub use text::Text;

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::cursor::{Cursor, Kind};
-use super::{Elements, JsonView, Members, Text};
+use super::{Elements, JsonView, Members, Text, canonical};
 use crate::error::DecodeError;
 
 /// Any JSON value, kept as it was written: order of keys and text of numbers; white space between tokens is gone and
@@ -42,7 +42,9 @@ impl<'a> RawJson<'a> {
     /// # Ok::<(), tracemill_model::DecodeError>(())
     /// ```
     pub fn list<'v>(values: impl IntoIterator<Item = JsonView<'v>>) -> RawJson<'static> {
-        let mut text = String::from("[");
+        // Room for a key of several parts, which is what most lists are made for.
+        let mut text = String::with_capacity(64);
+        text.push('[');
         for value in values {
             if text.len() > 1 {
                 text.push(',');
@@ -51,6 +53,25 @@ impl<'a> RawJson<'a> {
         }
         text.push(']');
         RawJson(text.into())
+    }
+
+    /// A string of these values with `/` between them, made in one go: there is one for every candidate.
+    pub(crate) fn path<'v>(steps: impl IntoIterator<Item = JsonView<'v>>) -> RawJson<'static> {
+        let mut token = String::with_capacity(64);
+        token.push('"');
+        for (index, step) in steps.into_iter().enumerate() {
+            if index > 0 {
+                token.push('/');
+            }
+            match (step.as_text(), step.kind()) {
+                (Some(text), _) => token.push_str(text.body()),
+                (None, Kind::Array | Kind::Object) => canonical::escape_into(step.as_str(), &mut token),
+                // Words and numbers hold nothing to escape.
+                (None, _) => token.push_str(step.as_str()),
+            }
+        }
+        token.push('"');
+        RawJson(token.into())
     }
 
     pub(crate) fn from_canonical(text: impl Into<Cow<'a, str>>) -> Self {

@@ -58,6 +58,7 @@ pub(crate) fn completion(
 }
 
 /// Writes the messages of a passage into the list that is open.
+#[inline]
 fn elements(
     passage: Passage<'_>,
     part: Part,
@@ -65,8 +66,24 @@ fn elements(
     scratch: &mut Scratch,
     w: &mut JsonWriter<'_>,
 ) -> Result<(), EncodeError> {
-    let messages = passage.messages();
-    let range = passage.range();
+    let id = PassageId::new(passage.messages(), &passage.range(), part == Part::Completion);
+    if scratch.passages.write(id, w) {
+        return Ok(());
+    }
+    new_elements(id, passage, part, reasoning, scratch, w)
+}
+
+/// Writes the messages of a passage that was not encoded before, and keeps them if they may be needed again.
+#[inline(never)]
+fn new_elements(
+    id: PassageId,
+    passage: Passage<'_>,
+    part: Part,
+    reasoning: Placement,
+    scratch: &mut Scratch,
+    w: &mut JsonWriter<'_>,
+) -> Result<(), EncodeError> {
+    let (messages, range) = (passage.messages(), passage.range());
     let Scratch {
         losses,
         links,
@@ -74,10 +91,6 @@ fn elements(
         passages,
         ..
     } = scratch;
-    let id = PassageId::new(messages, &range, part == Part::Completion);
-    if passages.write(id, w) {
-        return Ok(());
-    }
     let start = w.position();
     links.compute(messages);
     let mut turns = Turns {

@@ -4,13 +4,13 @@ use tracemill_model::{JsonWriter, Message};
 
 /// What was encoded of the traces that are [held](crate::Scratch::hold_traces), by where they are.
 ///
-/// A table of few places, in which a newer passage takes the place of an older one: finding costs the same however
-/// large a group is, and the buffers stay.
+/// A table of few places, two for each address, in which a newer passage takes the place of the older one: finding costs
+/// the same however large a group is, and the buffers stay.
 #[derive(Debug, Default)]
 pub(crate) struct Passages {
-    /// Empty while no traces are held.
     held: bool,
-    places: Vec<Place>,
+    /// Empty until traces are held; the newer one comes first.
+    places: Vec<[Place; 2]>,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ pub(crate) struct PassageId {
     trained: bool,
 }
 
-/// A group of eight has at most sixteen passages.
+/// A group of eight has at most sixteen passages, so that hardly ever three of them meet.
 const PLACES: usize = 64;
 /// Longer passages are encoded again: copying them is most of the work in any case.
 const MAX_LENGTH: usize = 64 << 10;
@@ -57,18 +57,23 @@ impl Passages {
     pub(crate) fn hold(&mut self) {
         self.release();
         self.held = true;
-        self.places.resize_with(PLACES, Place::default);
+        self.places.resize_with(PLACES, Default::default);
     }
 
     /// Forgets what was encoded.
     pub(crate) fn release(&mut self) {
-        self.held = false;
-        self.places.iter_mut().for_each(|place| place.of = None);
+        if std::mem::take(&mut self.held) {
+            for place in self.places.as_flattened_mut() {
+                place.of = None;
+            }
+        }
     }
 
     /// Writes a passage as it was encoded before; says whether it was.
+    #[inline]
     pub(crate) fn write(&self, id: PassageId, w: &mut JsonWriter<'_>) -> bool {
-        let place = self.places.get(id.place()).filter(|place| place.of == Some(id));
+        let mut places = self.places.get(id.place()).into_iter().flatten();
+        let place = places.find(|place| place.of == Some(id));
         if let Some(place) = place {
             w.paste(&place.json);
         }
@@ -80,10 +85,11 @@ impl Passages {
         if !self.held || json.len() > MAX_LENGTH {
             return;
         }
-        if let Some(place) = self.places.get_mut(id.place()) {
-            place.of = Some(id);
-            place.json.clear();
-            place.json.extend_from_slice(json);
+        if let Some([newer, older]) = self.places.get_mut(id.place()) {
+            std::mem::swap(newer, older);
+            newer.of = Some(id);
+            newer.json.clear();
+            newer.json.extend_from_slice(json);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Entries in memory, those of a group in a ring.
 
+use std::hint::black_box;
+
 use super::store::Store;
 use super::{KEY, Key, key_of};
 
@@ -80,6 +82,23 @@ impl Rings {
         };
         self.links.push().copy_from_slice(&next.to_le_bytes());
         self.entries.push()
+    }
+
+    /// Reads what pushing entries with these keys is going to read.
+    ///
+    /// A push waits for memory three times, each time to know where to look next. Here the processor waits once for many:
+    /// nothing depends on what is read.
+    pub(super) fn touch(&self, keys: impl Iterator<Item = Key> + Clone) {
+        if self.table.is_empty() {
+            return;
+        }
+        let mask = self.table.len() - 1;
+        let groups = keys.map(|key| self.table[spread(key) & mask]);
+        black_box(groups.clone().fold(0, |all, group| all ^ group));
+        let known = groups.filter(|&group| group != FREE);
+        let lasts = known.map(|group| number(&self.groups.get(group as usize)[KEY..]));
+        black_box(lasts.clone().fold(0, |all, last| all ^ last));
+        black_box(lasts.fold(0, |all, last| all ^ number(self.links.get(last as usize))));
     }
 
     pub(super) fn key(&self, group: usize) -> Key {

@@ -5,8 +5,8 @@
 pub(super) struct Store {
     /// The bytes of a record.
     record: usize,
-    /// The records of a piece: a power of two.
-    piece: usize,
+    /// A piece has two to the power of this many records: a division for every look would cost more than the look.
+    shift: u32,
     pieces: Vec<Box<[u8]>>,
     len: usize,
 }
@@ -19,7 +19,7 @@ impl Store {
     pub(super) fn new(record: usize, expected: usize) -> Self {
         Store {
             record,
-            piece: expected.clamp(1, MAX_PIECE).next_power_of_two(),
+            shift: expected.clamp(1, MAX_PIECE).next_power_of_two().trailing_zeros(),
             pieces: Vec::new(),
             len: 0,
         }
@@ -31,22 +31,29 @@ impl Store {
 
     /// The bytes of a new record, to be filled in whole.
     pub(super) fn push(&mut self) -> &mut [u8] {
-        let (piece, start) = (self.len / self.piece, self.len % self.piece * self.record);
-        if piece == self.pieces.len() {
-            self.pieces.push(vec![0; self.piece * self.record].into());
-        }
+        let index = self.len;
         self.len += 1;
-        &mut self.pieces[piece][start..start + self.record]
+        if index >> self.shift == self.pieces.len() {
+            self.pieces.push(vec![0; self.record << self.shift].into());
+        }
+        self.get_mut(index)
     }
 
     pub(super) fn get(&self, index: usize) -> &[u8] {
-        let start = index % self.piece * self.record;
-        &self.pieces[index / self.piece][start..start + self.record]
+        let (piece, start) = self.place(index);
+        &self.pieces[piece][start..start + self.record]
     }
 
     pub(super) fn get_mut(&mut self, index: usize) -> &mut [u8] {
-        let start = index % self.piece * self.record;
-        &mut self.pieces[index / self.piece][start..start + self.record]
+        let (piece, start) = self.place(index);
+        &mut self.pieces[piece][start..start + self.record]
+    }
+
+    /// In which piece a record is, and where in it.
+    #[inline]
+    fn place(&self, index: usize) -> (usize, usize) {
+        let within = index & ((1 << self.shift) - 1);
+        (index >> self.shift, within * self.record)
     }
 
     /// Forgets the records and keeps the memory.

@@ -151,7 +151,8 @@ pub use error::PairError;
 pub use group::{GroupPairs, PairScratch, RankedClass, ScoredPair};
 pub use options::{PairBuilder, PairOptions};
 pub use prompt::{
-    CandidateFacts, Completion, PromptClasses, PromptMode, PromptScratch, SeenPairs, Split, TracePair,
+    CandidateFacts, Completion, PairSides, PromptClasses, PromptMode, PromptScratch, SeenPairs, Split,
+    TracePair, TraceSides,
 };
 pub use random::pair_hash;
 pub use ranking::Ranking;

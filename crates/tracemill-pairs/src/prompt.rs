@@ -15,12 +15,14 @@
 
 mod classes;
 mod common;
+mod digester;
 mod digests;
 mod facts;
 mod mode;
 mod pair;
 mod said;
 mod seen;
+mod sides;
 mod split;
 
 pub use classes::PromptClasses;
@@ -29,4 +31,5 @@ pub use facts::CandidateFacts;
 pub use mode::{Completion, PromptMode};
 pub use pair::TracePair;
 pub use seen::SeenPairs;
+pub use sides::{PairSides, TraceSides};
 pub use split::Split;

@@ -7,6 +7,7 @@ use tracemill_model::{Arguments, Links, Message, ToolCall, Trace};
 
 use super::mode::PromptMode;
 use super::said::{answered, link, pieces, value_of};
+use super::sides::PairSides;
 use super::split::{Split, is_user, turn_begins};
 
 /// The buffers of prompt identity, reused from trace to trace: once they have grown, nothing is allocated.
@@ -16,6 +17,8 @@ use super::split::{Split, is_user, turn_begins};
 pub struct PromptScratch {
     pub(super) links: [Links; 2],
     pub(super) embedded: [EmbeddedJson; 2],
+    /// Of two traces that make a pair by themselves.
+    pub(super) sides: PairSides,
 }
 
 impl PromptScratch {
@@ -44,7 +47,7 @@ impl PromptMode {
     /// # Ok::<(), tracemill_model::DecodeError>(())
     /// ```
     pub fn same_prompt(self, a: &Trace<'_>, b: &Trace<'_>, scratch: &mut PromptScratch) -> bool {
-        let mut both = Both::new([a, b], scratch);
+        let mut both = Both::linking([a, b], scratch);
         let splits = both.splits(self);
         splits.is_some_and(|splits| both.same_prompt(splits))
     }
@@ -55,7 +58,7 @@ impl PromptMode {
     /// Completions are compared up to their last assistant message. With [`PromptMode::CommonPrefix`] they are
     /// those behind the prompt that the two share; if they share none, their completions are not the same.
     pub fn same_completion(self, a: &Trace<'_>, b: &Trace<'_>, scratch: &mut PromptScratch) -> bool {
-        let mut both = Both::new([a, b], scratch);
+        let mut both = Both::linking([a, b], scratch);
         let splits = both.splits(self);
         splits.is_some_and(|splits| both.same_completion(splits))
     }
@@ -64,15 +67,30 @@ impl PromptMode {
 /// Two traces to compare.
 pub(super) struct Both<'b, 'e> {
     traces: [&'b Trace<'e>; 2],
-    scratch: &'b mut PromptScratch,
+    links: [&'b Links; 2],
+    embedded: &'b mut [EmbeddedJson; 2],
 }
 
 impl<'b, 'e> Both<'b, 'e> {
-    pub(super) fn new(traces: [&'b Trace<'e>; 2], scratch: &'b mut PromptScratch) -> Self {
-        for (trace, links) in traces.iter().zip(&mut scratch.links) {
+    /// Two traces whose results are matched with their calls already.
+    pub(super) fn new(
+        traces: [&'b Trace<'e>; 2],
+        links: [&'b Links; 2],
+        embedded: &'b mut [EmbeddedJson; 2],
+    ) -> Self {
+        Both {
+            traces,
+            links,
+            embedded,
+        }
+    }
+
+    fn linking(traces: [&'b Trace<'e>; 2], scratch: &'b mut PromptScratch) -> Self {
+        let PromptScratch { links, embedded, .. } = scratch;
+        for (trace, links) in traces.iter().zip(&mut *links) {
             link(trace.messages(), links);
         }
-        Both { traces, scratch }
+        Both::new(traces, links.each_ref(), embedded)
     }
 
     fn messages(&self) -> [&'b [Message<'e>]; 2] {
@@ -90,7 +108,7 @@ impl<'b, 'e> Both<'b, 'e> {
     }
 
     /// The longest common beginning that holds a user message and behind which both go on with an assistant turn.
-    fn shared_prompt(&mut self) -> Option<usize> {
+    pub(super) fn shared_prompt(&mut self) -> Option<usize> {
         if !self.same_tools() {
             return None;
         }
@@ -118,18 +136,18 @@ impl<'b, 'e> Both<'b, 'e> {
         a == b
     }
 
-    fn same_messages(&mut self, [in_a, in_b]: [Range<usize>; 2]) -> bool {
+    pub(super) fn same_messages(&mut self, [in_a, in_b]: [Range<usize>; 2]) -> bool {
         in_a.len() == in_b.len() && in_a.zip(in_b).all(|(a, b)| self.same_message([a, b]))
     }
 
     fn same_message(&mut self, [in_a, in_b]: [usize; 2]) -> bool {
         let [a, b] = self.messages();
-        let links = &self.scratch.links;
+        let links = self.links;
         let (first, second) = (&a[in_a], &b[in_b]);
         first.role() == second.role()
             && first.name() == second.name()
             && pieces(first.content()).eq(pieces(second.content()))
-            && answered(a, in_a, &links[0]) == answered(b, in_b, &links[1])
+            && answered(a, in_a, links[0]) == answered(b, in_b, links[1])
             && self.same_calls([first.tool_calls(), second.tool_calls()])
     }
 
@@ -145,7 +163,7 @@ impl<'b, 'e> Both<'b, 'e> {
         if a == b {
             return true;
         }
-        let [first, second] = &mut self.scratch.embedded;
+        let [first, second] = &mut *self.embedded;
         match (value_of(a, first), value_of(b, second)) {
             (Some(a), Some(b)) => a == b,
             _ => false,

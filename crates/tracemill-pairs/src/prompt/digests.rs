@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use tracemill_model::json::EmbeddedJson;
-use tracemill_model::{Arguments, Content, Digester, Links, Media, Message, Tool, ToolCall};
+use tracemill_model::{Arguments, Content, Links, Media, Message, Tool, ToolCall};
 
+use super::digester::Digester;
 use super::said::{Piece, answered, pieces, source, value_of};
 
 /// Takes what is said as fields, tagged by a letter each: different things never make the same list of fields.

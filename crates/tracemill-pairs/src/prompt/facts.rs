@@ -12,7 +12,7 @@ use crate::score::ScoreValue;
 
 /// What pairing needs to know of one trace: made of the trace by whoever reads it, kept in place of it.
 ///
-/// The digests are 128 bits, the same on every platform and in every version. Traces with the same prompt or the
+/// The digests are 128 bits, the same on every platform; another version may have others. Traces with the same prompt or the
 /// same completion always have the same digest of it; that digests are equal is confirmed where pairs are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CandidateFacts {

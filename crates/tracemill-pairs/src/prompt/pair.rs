@@ -2,7 +2,7 @@
 
 use tracemill_model::{Preference, Side, Span, Trace};
 
-use super::common::{Both, PromptScratch};
+use super::common::PromptScratch;
 use super::digests::Digest;
 use super::mode::PromptMode;
 use super::said::link;
@@ -13,16 +13,17 @@ use crate::reason::SkipReason;
 /// A prompt with a chosen and a rejected completion: ranges of two traces, nothing copied.
 #[derive(Clone, Copy, Debug)]
 pub struct TracePair<'e> {
-    chosen: &'e Trace<'e>,
-    rejected: &'e Trace<'e>,
-    splits: [Split; 2],
-    prompts_differ: bool,
+    pub(super) chosen: &'e Trace<'e>,
+    pub(super) rejected: &'e Trace<'e>,
+    pub(super) splits: [Split; 2],
+    pub(super) prompts_differ: bool,
 }
 
 impl PromptMode {
     /// Makes the pair of two traces that were taken for one.
     ///
-    /// Everything that digests had vouched for is compared here, so that no collision makes a pair.
+    /// Everything that digests had vouched for is compared here, so that no collision makes a pair. For many pairs of
+    /// one group, [`sides`](PromptMode::sides) looks at each trace once.
     ///
     /// # Errors
     ///
@@ -56,31 +57,12 @@ impl PromptMode {
         rejected: &'e Trace<'e>,
         scratch: &mut PromptScratch,
     ) -> Result<TracePair<'e>, SkipReason> {
-        let [a, b] = [chosen, rejected].map(Trace::messages);
-        if self.split(a).is_none() || self.split(b).is_none() {
-            return Err(SkipReason::EmptyCompletion);
-        }
-        let mut both = Both::new([chosen, rejected], scratch);
-        let splits = both.splits(self).ok_or(SkipReason::PromptMismatch)?;
-        if !splits[0].says_something(a) || !splits[1].says_something(b) {
-            return Err(SkipReason::EmptyCompletion);
-        }
-        let prompts_differ = match self {
-            PromptMode::CommonPrefix(_) => false,
-            PromptMode::Exact | PromptMode::Task => !both.same_prompt(splits),
-        };
-        if prompts_differ && self != PromptMode::Task {
-            return Err(SkipReason::PromptMismatch);
-        }
-        if both.same_completion(splits) {
-            return Err(SkipReason::IdenticalCompletion);
-        }
-        Ok(TracePair {
-            chosen,
-            rejected,
-            splits,
-            prompts_differ,
-        })
+        let mut buffer = std::mem::take(&mut scratch.sides);
+        let pair = self
+            .sides(&[Some(chosen), Some(rejected)], &mut buffer)
+            .pair(0, 1, scratch);
+        scratch.sides = buffer;
+        pair
     }
 }
 

@@ -40,6 +40,7 @@ impl<'c> Index<'c> {
             held.facts.extend_from_slice(facts);
             return Ok(());
         }
+        self.groups.expect(found.iter().map(|found| found.group));
         for found in found {
             self.groups.push(found.group, &found.entry)?;
         }

@@ -4,7 +4,7 @@ use tracemill_formats::{Columns, Losses, Scratch};
 use tracemill_io::{Gathered, Gatherer};
 use tracemill_model::Trace;
 use tracemill_pairs::{
-    Candidate, CandidateFacts, Group, PairScratch, PromptClasses, PromptScratch, ScoredPair,
+    Candidate, CandidateFacts, Group, PairScratch, PairSides, PromptClasses, PromptScratch, ScoredPair,
 };
 use tracemill_sources::{Batch, Texts};
 
@@ -119,6 +119,7 @@ pub(crate) struct Buffers {
     classes: PromptClasses,
     pairing: PairScratch,
     pub(crate) prompts: PromptScratch,
+    pub(crate) sides: PairSides,
     pub(crate) encoding: Scratch,
 }
 
@@ -255,20 +256,20 @@ impl GroupWork<'_> {
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
         let texts = Texts::new();
-        let mut free = &texts;
-        let mut batches: Vec<Batch<'_>> = Vec::with_capacity(places.len());
+        let mut batch = Batch::new(&texts);
+        // Where the traces of each record begin and end among all of them.
+        let mut bounds = Vec::with_capacity(places.len());
         for (place, record) in places.iter().zip(records) {
-            let mut batch = Batch::new(free);
+            let start = batch.go_on();
             if let Some(record) = record {
                 self.decode(place, record, &mut batch)?;
             }
-            free = batch.texts();
-            batches.push(batch);
+            bounds.push(start..start + batch.traces().len());
         }
         let traces: Vec<_> = places
             .iter()
-            .zip(&batches)
-            .map(|(place, batch)| batch.traces().get(place.which))
+            .zip(bounds)
+            .map(|(place, bounds)| batch.all().get(bounds)?.get(place.which))
             .collect();
         let members = Members {
             places,

@@ -3,7 +3,7 @@
 use tracemill_formats::{Loss, Scratch};
 use tracemill_io::Extent;
 use tracemill_model::{Example, JsonWriter};
-use tracemill_pairs::{ScoredPair, SkipReason, TracePair};
+use tracemill_pairs::{ScoredPair, SkipReason, TracePair, TraceSides};
 
 use super::account::{Paired, Piece};
 use super::groups::{Choice, GroupWork, GroupsDone, Later, Members};
@@ -27,8 +27,13 @@ impl GroupWork<'_> {
                 if pairs.len() > 1 {
                     done.buffers.encoding.hold_traces();
                 }
+                paired.pieces.reserve_exact(pairs.len());
+                let mut buffer = std::mem::take(&mut done.buffers.sides);
+                let sides = self.pairing.prompt.sides(members.traces, &mut buffer);
+                let mut sides = sides.with_facts(&done.buffers.facts);
                 let mut pairs = pairs.iter();
-                let made = pairs.try_for_each(|pair| self.pair(pair, members, paired, done));
+                let made = pairs.try_for_each(|pair| self.pair(pair, &mut sides, members, paired, done));
+                done.buffers.sides = buffer;
                 done.buffers.encoding.release_traces();
                 made
             }
@@ -39,15 +44,16 @@ impl GroupWork<'_> {
     fn pair(
         &self,
         pair: &ScoredPair,
+        sides: &mut TraceSides<'_, '_>,
         members: &Members<'_>,
         paired: &mut Paired,
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
         let (chosen, rejected) = (pair.chosen(), pair.rejected());
-        let (Some(better), Some(worse)) = (members.trace(chosen), members.trace(rejected)) else {
+        if members.trace(chosen).is_none() || members.trace(rejected).is_none() {
             return Err(self.changed(&members.places[chosen]));
-        };
-        match self.pairing.prompt.pair(better, worse, &mut done.buffers.prompts) {
+        }
+        match sides.pair(chosen, rejected, &mut done.buffers.prompts) {
             Ok(made) => self.encode(&made, pair, members, paired, done),
             Err(reason) => {
                 paired.withdraw(reason, [chosen, rejected]);

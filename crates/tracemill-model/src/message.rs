@@ -177,6 +177,14 @@ impl<'a> Message<'a> {
         self.reasoning.as_ref()
     }
 
+    /// Takes the text out that was made for this message, if its content is one.
+    pub(crate) fn take_owned_text(&mut self) -> Option<String> {
+        match std::mem::take(&mut self.content) {
+            Content::Text(text) => text.into_owned_body(),
+            _ => None,
+        }
+    }
+
     /// The calls the assistant made, in order.
     pub fn tool_calls(&self) -> &[ToolCall<'a>] {
         &self.tool_calls

@@ -382,6 +382,11 @@ enum Step {
 impl<'a> Batch<'a> {
     /// Nothing yet; records that must be spelled anew are kept among the texts.
     pub fn new(texts: &'a Texts) -> Self {
+        Batch::reusing(texts, CursorBuffers::default())
+    }
+
+    /// Nothing yet, with the buffers that another batch left behind.
+    pub fn reusing(texts: &'a Texts, buffers: CursorBuffers) -> Self {
         Batch {
             texts,
             traces: Vec::new(),
@@ -390,7 +395,7 @@ impl<'a> Batch<'a> {
             skipped: None,
             notes: Vec::new(),
             step: Step::OfALog,
-            buffers: CursorBuffers::default(),
+            buffers,
         }
     }
 
@@ -407,12 +412,20 @@ impl<'a> Batch<'a> {
 
     /// Nothing again: the batch serves the next record.
     pub fn clear(&mut self) {
-        self.traces.clear();
+        for trace in self.traces.drain(..) {
+            self.buffers.reclaim(trace);
+        }
         self.earlier = 0;
         self.pieces.clear();
         self.skipped = None;
         self.notes.clear();
         self.step = Step::OfALog;
+    }
+
+    /// The buffers, for another batch.
+    pub fn into_buffers(mut self) -> CursorBuffers {
+        self.clear();
+        self.buffers
     }
 
     /// Nothing for the next record, keeping what this one and those before it hold: [`all`](Batch::all) has them

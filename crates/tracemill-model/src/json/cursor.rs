@@ -2,10 +2,12 @@
 
 mod grammar;
 mod keys;
+mod spare;
 mod string;
 mod value;
 
 use self::keys::{Keys, Level};
+use self::spare::{Spare, room};
 use self::string::Separators;
 use super::stops::Stops;
 use super::{RawJson, Text};
@@ -49,6 +51,7 @@ pub struct Cursor<'a> {
 pub struct CursorBuffers {
     keys: Keys,
     stops: Stops,
+    spare: Spare,
 }
 
 /// The type of the next value.
@@ -371,15 +374,6 @@ impl<'a> Cursor<'a> {
         self.buffers.keys.rewind(mark.keys);
         self.separators = mark.separators;
     }
-}
-
-/// An empty buffer for the canonical spelling of a token that has `left` bytes at the most, of which `passed` need no
-/// change. Such tokens tend to be long, and room is cheaper than moving what is there as it grows: in a short record there
-/// is room for all of the rest.
-fn room(left: usize, passed: usize) -> String {
-    /// Shorter than this is short.
-    const SHORT: usize = 8 << 10;
-    String::with_capacity(left.min(SHORT.max(2 * passed + 1536)))
 }
 
 /// A place that a cursor can go back to.

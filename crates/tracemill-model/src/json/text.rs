@@ -64,6 +64,14 @@ impl<'a> Text<'a> {
         &self.0
     }
 
+    /// The body, if it was made for this text and is no part of a record.
+    pub(crate) fn into_owned_body(self) -> Option<String> {
+        match self.0 {
+            Cow::Owned(body) => Some(body),
+            Cow::Borrowed(_) => None,
+        }
+    }
+
     /// The body itself.
     pub(crate) fn into_body(self) -> Cow<'a, str> {
         self.0

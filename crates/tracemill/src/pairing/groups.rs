@@ -3,6 +3,7 @@
 use tracemill_formats::{Columns, Losses, Scratch};
 use tracemill_io::{Gathered, Gatherer};
 use tracemill_model::Trace;
+use tracemill_model::json::CursorBuffers;
 use tracemill_pairs::{
     Candidate, CandidateFacts, Group, PairScratch, PairSides, PromptClasses, PromptScratch, ScoredPair,
 };
@@ -120,6 +121,7 @@ pub(crate) struct Buffers {
     pairing: PairScratch,
     pub(crate) prompts: PromptScratch,
     pub(crate) sides: PairSides,
+    cursor: CursorBuffers,
     pub(crate) encoding: Scratch,
 }
 
@@ -256,7 +258,7 @@ impl GroupWork<'_> {
         done: &mut GroupsDone,
     ) -> Result<(), Error> {
         let texts = Texts::new();
-        let mut batch = Batch::new(&texts);
+        let mut batch = Batch::reusing(&texts, std::mem::take(&mut done.buffers.cursor));
         // Where the traces of each record begin and end among all of them.
         let mut bounds = Vec::with_capacity(places.len());
         for (place, record) in places.iter().zip(records) {
@@ -276,7 +278,9 @@ impl GroupWork<'_> {
             traces: &traces,
             lines,
         };
-        self.make(choice, &members, paired, done)
+        self.make(choice, &members, paired, done)?;
+        done.buffers.cursor = batch.into_buffers();
+        Ok(())
     }
 
     fn decode<'r>(&'r self, place: &Place, text: &'r str, batch: &mut Batch<'r>) -> Result<(), Error> {

@@ -59,7 +59,7 @@ impl<'a> Cursor<'a> {
             let escape = self.odd_escape(at)?;
             if !escape.canonical {
                 if copied == start {
-                    respelled = super::room(bytes.len() - start, at - start);
+                    respelled = self.buffers.spare.take(bytes.len() - start, at - start);
                 }
                 respelled.push_str(&self.text[copied..at]);
                 escape::put_character(escape.character, &mut respelled);

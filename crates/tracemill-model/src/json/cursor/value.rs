@@ -169,7 +169,7 @@ struct Compact {
 impl Keep for Compact {
     fn leave_out(&mut self, text: &str, from: usize, to: usize) {
         if self.out.capacity() == 0 {
-            self.out = super::room(text.len() - self.copied, from - self.copied);
+            self.out = String::with_capacity(super::room(text.len() - self.copied, from - self.copied));
         }
         self.out.push_str(&text[self.copied..from]);
         self.copied = to;

@@ -1,0 +1,92 @@
+//! Buffers for tokens that are spelled anew.
+
+use super::CursorBuffers;
+use crate::trace::Trace;
+
+/// Texts that nobody needs any more, to be filled again: a large one costs more to be had and to be given back than to be
+/// filled.
+#[derive(Debug, Default)]
+pub(super) struct Spare(Vec<String>);
+
+/// So many are kept, of at most this capacity.
+const MANY: usize = 32;
+const LARGE: usize = 64 << 10;
+
+impl Spare {
+    /// An empty buffer; with [`room`].
+    pub(super) fn take(&mut self, left: usize, passed: usize) -> String {
+        let Some(mut text) = self.0.pop() else {
+            return String::with_capacity(room(left, passed));
+        };
+        text.clear();
+        text.reserve(room(left, passed));
+        text
+    }
+
+    fn keep(&mut self, text: String) {
+        if self.0.len() < MANY && (1..=LARGE).contains(&text.capacity()) {
+            self.0.push(text);
+        }
+    }
+}
+
+/// The capacity for the canonical spelling of a token that has `left` bytes at the most, of which `passed` need no change.
+/// Such tokens tend to be long, and room is cheaper than moving what is there as it grows: in a short record there is room
+/// for all of the rest.
+pub(super) fn room(left: usize, passed: usize) -> usize {
+    /// Shorter than this is short.
+    const SHORT: usize = 8 << 10;
+    left.min(SHORT.max(2 * passed + 1536))
+}
+
+impl CursorBuffers {
+    /// Takes a trace that nobody needs any more, and keeps the texts for the next one that were made for its messages.
+    pub fn reclaim(&mut self, mut trace: Trace<'_>) {
+        for message in trace.messages_mut() {
+            if let Some(text) = message.take_owned_text() {
+                self.spare.keep(text);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Cursor;
+    use crate::limits::Limits;
+
+    #[test]
+    fn texts_that_were_made_are_filled_again() {
+        let record = |text: &str| {
+            format!(
+                r#"{{"messages":[{{"role":"user","content":"\u0041{text}"}},{{"role":"user","content":"kept"}}]}}"#
+            )
+        };
+        let mut buffers = CursorBuffers::default();
+        let (long, short) = (record(&"long ".repeat(100)), record("short"));
+        for text in [&long, &short, &long] {
+            let mut cursor = Cursor::reusing(text, Limits::default(), buffers);
+            let trace = Trace::read(&mut cursor).unwrap();
+            assert_eq!(trace, Trace::from_json(text).unwrap());
+            buffers = cursor.into_buffers();
+            assert!(buffers.spare.0.is_empty());
+            buffers.reclaim(trace);
+            // What borrows from the record is not kept.
+            assert_eq!(buffers.spare.0.len(), 1);
+        }
+    }
+
+    #[test]
+    fn no_more_is_kept_than_is_worth_keeping() {
+        let mut spare = Spare::default();
+        spare.keep(String::new());
+        spare.keep(String::with_capacity(LARGE + 1));
+        assert!(spare.0.is_empty());
+        for _ in 0..2 * MANY {
+            spare.keep(String::with_capacity(1));
+        }
+        assert_eq!(spare.0.len(), MANY);
+        assert!(spare.take(100, 0).capacity() >= 100);
+    }
+}

@@ -80,7 +80,7 @@ pub(crate) fn decode<'v, D: Dialect>(
     batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
     let mut cursor = tracemill_model::json::Cursor::with_limits(record, limits);
-    let record = cursor.raw()?;
+    let record = cursor.indexed()?;
     cursor.finish()?;
     let record = batch.keep(record);
     read::<D>(record, limits, batch)

@@ -287,7 +287,7 @@ impl<'a> Talk<'a> {
                 w.end_array();
                 w.end_object();
             })?;
-            let parts = Texts::keep(&mut self.texts, parts);
+            let parts = Texts::keep(&mut self.texts, parts.into());
             self.content(role, parts)?;
         }
         let Some(said) = either(data, "intermediateResponses", "intermediate_responses") else {
@@ -303,7 +303,7 @@ impl<'a> Talk<'a> {
                 w.key("parts").raw(parts);
                 w.end_object();
             })?;
-            let content = Texts::keep(&mut self.texts, content);
+            let content = Texts::keep(&mut self.texts, content.into());
             self.content(Role::Assistant, content)?;
             if let (Some(message), Some(author)) = (self.read.messages.last_mut(), author) {
                 message

@@ -69,8 +69,8 @@ impl Source for MtBench {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let row = walk::object(context, record)?;
-        let question =
-            walk::present(row.view(), "/question_id").ok_or_else(|| walk::missing("question_id"))?;
+        let row = row.view();
+        let question = walk::present(row, "/question_id").ok_or_else(|| walk::missing("question_id"))?;
         if row.get("turns").is_none() && row.get("choices").is_none() {
             return Err(walk::missing("turns"));
         }
@@ -79,7 +79,7 @@ impl Source for MtBench {
         } else {
             "choices"
         };
-        let list = walk::member(row.view(), list, Kind::Array)?;
+        let list = walk::member(row, list, Kind::Array)?;
         if list.elements().count() > context.limits().messages() {
             let message = format!("more than {} messages in one trace", context.limits().messages());
             return Err(DecodeError::new(

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tracemill_model::json::{Cursor, CursorBuffers};
-use tracemill_model::{DecodeError, DecodeErrorKind, Framing, JsonView, Limits, RawJson, Trace, digest};
+use tracemill_model::json::{Cursor, CursorBuffers, IndexedJson};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, JsonView, Limits, Trace, digest};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -406,8 +406,8 @@ impl<'a> Batch<'a> {
     }
 
     /// The value where traces can borrow from it.
-    pub(crate) fn keep(&mut self, value: RawJson<'a>) -> JsonView<'a> {
-        Texts::keep(&mut self.texts, value)
+    pub(crate) fn keep(&mut self, value: impl Into<IndexedJson<'a>>) -> JsonView<'a> {
+        Texts::keep(&mut self.texts, value.into())
     }
 
     /// Nothing again: the batch serves the next record.

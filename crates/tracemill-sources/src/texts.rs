@@ -2,7 +2,8 @@
 
 use std::cell::OnceCell;
 
-use tracemill_model::{JsonView, RawJson};
+use tracemill_model::JsonView;
+use tracemill_model::json::IndexedJson;
 
 /// Texts that are made while records are read and that traces borrow from, as they do from the records.
 ///
@@ -11,7 +12,7 @@ use tracemill_model::{JsonView, RawJson};
 /// more than the block.
 #[derive(Debug, Default)]
 pub struct Texts {
-    text: OnceCell<RawJson<'static>>,
+    text: OnceCell<IndexedJson<'static>>,
     next: OnceCell<Box<Texts>>,
 }
 
@@ -23,11 +24,11 @@ impl Texts {
 
     /// The value where traces can borrow from it: among the texts, unless it borrows already. Then `texts` is where the next
     /// one can go, so that nobody looks for that again.
-    pub(crate) fn keep<'a>(texts: &mut &'a Texts, value: RawJson<'a>) -> JsonView<'a> {
-        value.into_view().unwrap_or_else(|owned| {
+    pub(crate) fn keep<'a>(texts: &mut &'a Texts, value: IndexedJson<'a>) -> JsonView<'a> {
+        value.kept_by(|value| {
             let free = texts.free();
             *texts = free.next();
-            free.text.get_or_init(|| owned).view()
+            free.text.get_or_init(|| value)
         })
     }
 
@@ -57,12 +58,15 @@ impl Drop for Texts {
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+    use tracemill_model::json::Cursor;
+
     use super::*;
 
-    fn spelled(number: usize) -> RawJson<'static> {
-        RawJson::parse(&format!("[ {number} ]"))
-            .expect("it is JSON")
-            .into_owned()
+    fn spelled(number: usize) -> IndexedJson<'static> {
+        let text = format!("[ {number} ]");
+        let spelled = RawJson::parse(&text).expect("it is JSON");
+        spelled.into_owned().into()
     }
 
     #[test]
@@ -80,9 +84,19 @@ mod tests {
     #[test]
     fn what_borrows_already_is_not_kept() {
         let (texts, record) = (Texts::new(), "[1]".to_owned());
-        let view = Texts::keep(&mut &texts, RawJson::parse(&record).expect("it is JSON"));
+        let view = Texts::keep(&mut &texts, RawJson::parse(&record).expect("it is JSON").into());
         assert!(std::ptr::eq(view.as_str(), record.as_str()));
         assert!(texts.text.get().is_none());
+    }
+
+    #[test]
+    fn of_what_borrows_only_the_places_are_kept() {
+        let (texts, record) = (Texts::new(), "[1,[2]]".to_owned());
+        let indexed = Cursor::new(&record).indexed().expect("it is JSON");
+        let view = Texts::keep(&mut &texts, indexed);
+        assert!(std::ptr::eq(view.as_str(), record.as_str()));
+        assert_eq!(view.pointer("/1/0").map(JsonView::as_str), Some("2"));
+        assert!(texts.text.get().is_some());
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! What readers of whole documents share: a record is checked once, as tokens, and then walked.
 
-use tracemill_model::json::{Cursor, Kind};
+use tracemill_model::json::{Cursor, IndexedJson, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, JsonView, Key, Limits, Message, RawJson, Role, Text, Tool, Trace,
+    DecodeError, DecodeErrorKind, JsonView, Key, Limits, Message, Role, Text, Tool, Trace,
 };
 
 use crate::parts::insert;
 use crate::source::{Batch, Context};
 
 /// The whole record, which must be an object.
-pub(crate) fn object<'a>(context: &Context, record: &'a str) -> Result<RawJson<'a>, DecodeError> {
+pub(crate) fn object<'a>(context: &Context, record: &'a str) -> Result<IndexedJson<'a>, DecodeError> {
     let whole = value(context, record)?;
     expect(whole.view(), Kind::Object)?;
     Ok(whole)
@@ -26,9 +26,9 @@ pub(crate) fn record<'a>(
 }
 
 /// The whole record, whatever it is.
-pub(crate) fn value<'a>(context: &Context, record: &'a str) -> Result<RawJson<'a>, DecodeError> {
+pub(crate) fn value<'a>(context: &Context, record: &'a str) -> Result<IndexedJson<'a>, DecodeError> {
     let mut cursor = Cursor::with_limits(record, context.limits());
-    let whole = cursor.raw()?;
+    let whole = cursor.indexed()?;
     cursor.finish()?;
     Ok(whole)
 }
@@ -235,6 +235,8 @@ pub(crate) fn stem<'p>(path: &'p str, endings: &[&str]) -> Option<&'p str> {
 
 #[cfg(test)]
 mod tests {
+    use tracemill_model::RawJson;
+
     use super::*;
 
     #[test]

@@ -8,6 +8,7 @@ mod canonical;
 mod cursor;
 mod embedded;
 mod escape;
+mod index;
 mod nested;
 mod raw;
 mod scan;
@@ -18,6 +19,7 @@ mod writer;
 
 pub use cursor::{Cursor, CursorBuffers, Kind};
 pub use embedded::EmbeddedJson;
+pub use index::IndexedJson;
 pub use raw::RawJson;
 pub use text::Text;
 pub use view::{Elements, JsonView, Members};

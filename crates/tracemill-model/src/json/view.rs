@@ -1,6 +1,8 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use super::cursor::{Cursor, Kind};
+use super::index::Node;
 use super::{RawJson, Text, canonical, scan};
 use crate::limits::Limits;
 
@@ -17,22 +19,32 @@ use crate::limits::Limits;
 /// assert_eq!(text.unwrap(), *"x");
 /// # Ok::<(), tracemill_model::DecodeError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct JsonView<'a>(&'a str);
+///
+/// Members and elements are searched for, unless the view is one of an [`IndexedJson`](super::IndexedJson) or was found in one.
+#[derive(Clone, Copy)]
+pub struct JsonView<'a> {
+    text: &'a str,
+    /// The value itself and all that is inside of it, if that is known.
+    nodes: &'a [Node],
+}
 
 impl<'a> JsonView<'a> {
     pub(super) fn of(text: &'a str) -> Self {
-        JsonView(text)
+        JsonView { text, nodes: &[] }
+    }
+
+    pub(super) fn with_nodes(self, nodes: &'a [Node]) -> Self {
+        JsonView { nodes, ..self }
     }
 
     /// The JSON text.
     pub fn as_str(self) -> &'a str {
-        self.0
+        self.text
     }
 
     /// The value as one that is kept.
     pub fn raw(self) -> RawJson<'a> {
-        RawJson::from_canonical(self.0)
+        RawJson::from_canonical(self.text)
     }
 
     /// The value as one that is independent of who keeps it.
@@ -42,7 +54,7 @@ impl<'a> JsonView<'a> {
 
     /// The type of the value.
     pub fn kind(self) -> Kind {
-        self.0.bytes().next().and_then(Kind::of).unwrap_or(Kind::Null)
+        self.text.bytes().next().and_then(Kind::of).unwrap_or(Kind::Null)
     }
 
     /// Whether the value is `null`.
@@ -52,7 +64,7 @@ impl<'a> JsonView<'a> {
 
     /// The value if it is a string.
     pub fn as_text(self) -> Option<Text<'a>> {
-        let body = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        let body = self.text.strip_prefix('"')?.strip_suffix('"')?;
         Some(Text::from_canonical(body))
     }
 
@@ -66,7 +78,7 @@ impl<'a> JsonView<'a> {
 
     /// The value if it is `true` or `false`.
     pub fn as_bool(self) -> Option<bool> {
-        match self.0 {
+        match self.text {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
@@ -76,27 +88,27 @@ impl<'a> JsonView<'a> {
     /// The value if it is a number that is finite as a double.
     pub fn as_f64(self) -> Option<f64> {
         (self.kind() == Kind::Number)
-            .then(|| self.0.parse().ok())
+            .then(|| self.text.parse().ok())
             .flatten()
             .filter(|value: &f64| value.is_finite())
     }
 
     /// A cursor over the value, which was checked once and may be as deep as can be asked for.
     pub fn cursor(self) -> Cursor<'a> {
-        Cursor::with_limits(self.0, Limits::default().with_depth(Limits::MAX_DEPTH))
+        Cursor::with_limits(self.text, Limits::default().with_depth(Limits::MAX_DEPTH))
     }
 
     /// The members of an object in order; nothing for other values.
     pub fn members(self) -> Members<'a> {
-        Members(Walk::over(self.0, b'{'))
+        Members(Walk::over(self, b'{'))
     }
 
     /// The elements of an array in order; nothing for other values.
     pub fn elements(self) -> Elements<'a> {
-        Elements(Walk::over(self.0, b'['))
+        Elements(Walk::over(self, b'['))
     }
 
-    /// The member of an object. Looks at all that stands before it: [`pick`](JsonView::pick) finds several at once.
+    /// The member of an object. Looks at all members that stand before it: [`pick`](JsonView::pick) finds several at once.
     pub fn get(self, key: &str) -> Option<JsonView<'a>> {
         self.pick([key])[0]
     }
@@ -104,12 +116,12 @@ impl<'a> JsonView<'a> {
     /// The members of an object that have these keys, found in one go.
     pub fn pick<const N: usize>(self, keys: [&str; N]) -> [Option<JsonView<'a>>; N] {
         let (mut found, mut left) = ([None; N], N);
-        let mut walk = Walk::over(self.0, b'{');
+        let mut walk = Walk::over(self, b'{');
         while left > 0
             && let Some((name, value)) = walk.member()
         {
             if let Some(at) = keys.iter().position(|key| canonical::decodes_to(name, key)) {
-                found[at] = Some(JsonView(value));
+                found[at] = Some(value);
                 left -= 1;
             }
         }
@@ -146,15 +158,30 @@ impl<'v> From<&'v RawJson<'_>> for JsonView<'v> {
     }
 }
 
+/// Views are the same if their texts are, wherever they stand.
+impl PartialEq for JsonView<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for JsonView<'_> {}
+
+impl Hash for JsonView<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
 impl fmt::Debug for JsonView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.text)
     }
 }
 
 impl fmt::Display for JsonView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.text)
     }
 }
 
@@ -167,7 +194,7 @@ impl<'a> Iterator for Members<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (key, value) = self.0.member()?;
-        Some((Text::from_canonical(key), JsonView(value)))
+        Some((Text::from_canonical(key), value))
     }
 }
 
@@ -179,45 +206,70 @@ impl<'a> Iterator for Elements<'a> {
     type Item = JsonView<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.value().map(JsonView)
+        self.0.value()
     }
 }
 
-/// A walk over the tokens of a value that is known to be valid and compact.
+/// A walk over the keys and values right inside of a value that is known to be valid and compact.
 #[derive(Clone, Debug)]
 struct Walk<'a> {
     text: &'a str,
-    at: usize,
+    inside: Inside<'a>,
+}
+
+/// What is left of it.
+#[derive(Clone, Debug)]
+enum Inside<'a> {
+    /// From this offset on, to be searched.
+    Unknown(usize),
+    /// These nodes, whose text begins at that offset of what was indexed.
+    Known(&'a [Node], usize),
 }
 
 impl<'a> Walk<'a> {
-    fn over(text: &'a str, bracket: u8) -> Self {
-        let text = if text.as_bytes().first() == Some(&bracket) {
-            text
-        } else {
-            ""
+    fn over(value: JsonView<'a>, bracket: u8) -> Self {
+        let text = value.text;
+        let inside = match value.nodes {
+            _ if text.as_bytes().first() != Some(&bracket) => Inside::Known(&[], 0),
+            [] => Inside::Unknown(1),
+            [node, inside @ ..] => Inside::Known(inside, node.start()),
         };
-        Walk { text, at: 1 }
+        Walk { text, inside }
     }
 
-    /// The next value, and past the `,` or `:` behind it.
-    fn value(&mut self) -> Option<&'a str> {
-        let bytes = self.text.as_bytes();
-        let start = self.at;
-        if start + 1 >= bytes.len() {
-            return None;
+    /// The next key or value.
+    #[inline]
+    fn value(&mut self) -> Option<JsonView<'a>> {
+        match &mut self.inside {
+            Inside::Known(nodes, base) => {
+                let node = nodes.first()?;
+                let (of_value, rest) = nodes.split_at_checked(node.size())?;
+                *nodes = rest;
+                let text = self.text.get(node.start() - *base..node.end() - *base)?;
+                Some(JsonView::of(text).with_nodes(of_value))
+            }
+            Inside::Unknown(at) => search(self.text, at).map(JsonView::of),
         }
-        let end = skip(bytes, start);
-        self.at = end + 1;
-        self.text.get(start..end)
     }
 
     /// The next member: the inside of its key, and its value.
-    fn member(&mut self) -> Option<(&'a str, &'a str)> {
-        let key = self.value()?;
+    #[inline]
+    fn member(&mut self) -> Option<(&'a str, JsonView<'a>)> {
+        let key = self.value()?.text;
         let value = self.value()?;
         Some((&key[1..key.len() - 1], value))
     }
+}
+
+/// The next token from `at` on, which goes past the `,` or `:` behind it.
+fn search<'a>(text: &'a str, at: &mut usize) -> Option<&'a str> {
+    let start = *at;
+    if start + 1 >= text.len() {
+        return None;
+    }
+    let end = skip(text.as_bytes(), start);
+    *at = end + 1;
+    text.get(start..end)
 }
 
 /// The offset behind the valid, compact value at `at`.

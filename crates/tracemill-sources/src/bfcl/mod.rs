@@ -94,9 +94,10 @@ impl Source for Bfcl {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let row = walk::object(context, record)?;
-        let id = walk::member(row.view(), "id", Kind::String)?;
+        let row = row.view();
+        let id = walk::member(row, "id", Kind::String)?;
         if row.get("question").is_some() {
-            let turns = walk::member(row.view(), "question", Kind::Array)?;
+            let turns = walk::member(row, "question", Kind::Array)?;
             let count: usize = turns.elements().map(|turn| turn.elements().count()).sum();
             if count > context.limits().messages() {
                 let message = format!("more than {} messages in one trace", context.limits().messages());

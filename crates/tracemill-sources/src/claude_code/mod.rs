@@ -126,6 +126,7 @@ impl Source for ClaudeCode {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let event = walk::value(context, record)?;
+        let event = event.view();
         if event.kind() != Kind::Object || event.get("type").is_none() {
             pieces.skip(NO_EVENT);
             return Ok(());
@@ -135,7 +136,7 @@ impl Source for ClaudeCode {
             pieces.skip(NO_TURN);
             return Ok(());
         }
-        match walk::text(event.view(), "/sessionId") {
+        match walk::text(event, "/sessionId") {
             Some(session) => pieces.push(session.decode().as_bytes(), record),
             None => pieces.push_to_input(record),
         }

@@ -147,9 +147,10 @@ impl Source for Langfuse {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let whole = walk::object(context, record)?;
+        let whole = whole.view();
         let list = whole.get("data").filter(|list| list.kind() == Kind::Array);
         let Some(list) = list.filter(|_| whole.get("id").is_none()) else {
-            match trace_of(whole.view())? {
+            match trace_of(whole)? {
                 Some(trace) => pieces.push(trace.as_bytes(), record),
                 None => pieces.skip(NO_TRACE),
             }

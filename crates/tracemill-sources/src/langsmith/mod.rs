@@ -113,11 +113,12 @@ impl Source for LangSmith {
         pieces: &mut Pieces<'a>,
     ) -> Result<(), DecodeError> {
         let whole = walk::object(context, record)?;
+        let whole = whole.view();
         let lists = ["post", "patch", "runs"];
         if lists
             .iter()
-            .any(|key| walk::present(whole.view(), &format!("/{key}")).is_some())
-            && !run::is_run(whole.view())
+            .any(|key| walk::present(whole, &format!("/{key}")).is_some())
+            && !run::is_run(whole)
         {
             for key in lists {
                 let Some(list) = whole.get(key).filter(|list| !list.is_null()) else {
@@ -128,17 +129,17 @@ impl Source for LangSmith {
                     run::divide(item, pieces).map_err(|error| error.in_index(index).in_key(key))?;
                 }
             }
-        } else if feedback::is_feedback(whole.view()) {
-            pieces.push(feedback::trace(whole.view())?.as_bytes(), record);
-        } else if run::is_run(whole.view())
+        } else if feedback::is_feedback(whole) {
+            pieces.push(feedback::trace(whole)?.as_bytes(), record);
+        } else if run::is_run(whole)
             && whole
                 .get("child_runs")
                 .is_none_or(tracemill_model::JsonView::is_null)
         {
             // As it is: nothing need be copied.
-            pieces.push(run::trace(whole.view())?.as_bytes(), record);
-        } else if run::is_run(whole.view()) {
-            run::divide(whole.view(), pieces)?;
+            pieces.push(run::trace(whole)?.as_bytes(), record);
+        } else if run::is_run(whole) {
+            run::divide(whole, pieces)?;
         } else {
             let message = "expected a run with its `run_type`, feedback with its `key`, or runs under `post` and `patch`";
             return Err(DecodeError::new(DecodeErrorKind::MissingField, 0, message));

@@ -4,7 +4,7 @@ mod assessment;
 mod span;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, JsonView, Outcome, Text};
+use tracemill_model::{DecodeError, Framing, JsonView, Outcome, RawJson, Text};
 
 use crate::detect::Evidence;
 use crate::head::Head;
@@ -109,12 +109,11 @@ impl Source for MlFlow {
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
         let whole = walk::object(context, record)?;
-        let row = whole.get("trace").filter(|trace| trace.kind() == Kind::String);
-        let whole = match row {
-            Some(trace) => shapes::unwrapped(trace),
-            None => whole,
-        };
-        let info = walk::member(whole.view(), "info", Kind::Object)?;
+        let row = whole.view().get("trace");
+        let row = row.filter(|trace| trace.kind() == Kind::String);
+        let row = row.map(shapes::unwrapped);
+        let whole = row.as_ref().map_or(whole.view(), RawJson::view);
+        let info = walk::member(whole, "info", Kind::Object)?;
         let spans = whole
             .pointer("/data/spans")
             .ok_or_else(|| walk::missing("data.spans"))?;

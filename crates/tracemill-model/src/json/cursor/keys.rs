@@ -1,7 +1,7 @@
 //! Finding a key that stands twice in one object.
 
 use super::Cursor;
-use crate::json::Text;
+use crate::json::{Text, canonical, scan};
 
 /// The keys of the objects that are open, those of the innermost last.
 #[derive(Debug, Default)]
@@ -49,10 +49,13 @@ struct Key {
 }
 
 impl Key {
+    /// Whether the head says all: no key holds a zero byte, so that one in the last place is the end of a short key.
+    fn is_whole(self) -> bool {
+        self.head >> 56 == 0
+    }
+
     fn same(self, other: Key, text: &str) -> bool {
-        // No key holds a zero byte, so that one in the last place is the end of a short key.
-        self.head == other.head
-            && (self.head >> 56 == 0 || reread(text, self.start) == reread(text, other.start))
+        self.head == other.head && (self.is_whole() || reread(text, self.start) == reread(text, other.start))
     }
 }
 
@@ -154,6 +157,17 @@ fn among_few(text: &str, keys: &[Key]) -> Option<usize> {
 
 #[cold]
 fn among_many(text: &str, keys: &[Key]) -> Option<usize> {
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable_by_key(|key| (key.head, key.start));
+    let alike = sorted.chunk_by(|a, b| a.head == b.head);
+    alike.filter_map(|keys| among_alike(text, keys)).min()
+}
+
+/// The same for keys of one head.
+fn among_alike(text: &str, keys: &[Key]) -> Option<usize> {
+    if keys.len() == 1 || keys[0].is_whole() {
+        return keys.get(1).map(|key| key.start);
+    }
     let mut sorted: Vec<_> = keys
         .iter()
         .map(|key| (reread(text, key.start), key.start))
@@ -166,6 +180,14 @@ fn among_many(text: &str, keys: &[Key]) -> Option<usize> {
 /// The key whose inside begins at `start`, which was read before.
 #[cold]
 pub(super) fn reread(text: &str, start: usize) -> Text<'_> {
+    // Nearly no key has an escape, and then it is spelled as it is: looking for its end is less than setting out to parse.
+    let end = scan::special(text.as_bytes(), start);
+    if text.as_bytes().get(end) == Some(&b'"')
+        && let Some(key) = text.get(start..end)
+        && canonical::next_separator(key, 0) == key.len()
+    {
+        return Text::from_canonical(key);
+    }
     let mut cursor = Cursor::new(text);
     cursor.at = start - 1;
     cursor.string().unwrap_or_default()

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Cursor, Result};
+use crate::json::index::{IndexedJson, Node};
 use crate::json::{RawJson, Text};
 
 impl<'a> Cursor<'a> {
@@ -13,12 +14,25 @@ impl<'a> Cursor<'a> {
     pub fn raw(&mut self) -> Result<RawJson<'a>> {
         self.space();
         let start = self.at;
-        let mut compact = Compact {
-            copied: start,
-            out: String::new(),
-        };
+        let mut compact = Compact::from(start);
         self.value(&mut compact)?;
         Ok(RawJson::from_canonical(compact.finish(self.text, start, self.at)))
+    }
+
+    /// Reads any value as [`raw`](Cursor::raw) does, and notes where the values inside of it stand.
+    ///
+    /// # Errors
+    /// As [`raw`](Cursor::raw).
+    pub fn indexed(&mut self) -> Result<IndexedJson<'a>> {
+        self.space();
+        let start = self.at;
+        let mut indexed = Indexed {
+            compact: Compact::from(start),
+            nodes: Vec::new(),
+        };
+        self.value(&mut indexed)?;
+        let text = indexed.compact.finish(self.text, start, self.at);
+        Ok(IndexedJson::new(RawJson::from_canonical(text), indexed.nodes))
     }
 
     /// Reads any value as [`raw`](Cursor::raw) does, into a buffer that is used again; what is canonical as it is does not
@@ -31,8 +45,8 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         out.clear();
         let mut compact = Compact {
-            copied: start,
             out: std::mem::take(out),
+            ..Compact::from(start)
         };
         let read = self.value(&mut compact);
         let canonical = compact.copied == start;
@@ -59,21 +73,23 @@ impl<'a> Cursor<'a> {
     }
 
     fn value(&mut self, keep: &mut impl Keep) -> Result<()> {
+        let token = keep.begin(self.at);
         match self.byte() {
             Some(b'"') => {
                 let start = self.at + 1;
                 let text = self.string()?;
                 self.keep_string(keep, start, &text);
-                Ok(())
             }
-            Some(b'{') => self.object_value(keep),
-            Some(b'[') => self.array_value(keep),
-            Some(b'-' | b'0'..=b'9') => self.skip_number(),
-            Some(b'n') => self.literal("null"),
-            Some(b't') => self.literal("true"),
-            Some(b'f') => self.literal("false"),
-            _ => Err(self.unexpected("a value")),
+            Some(b'{') => self.object_value(keep)?,
+            Some(b'[') => self.array_value(keep)?,
+            Some(b'-' | b'0'..=b'9') => self.skip_number()?,
+            Some(b'n') => self.literal("null")?,
+            Some(b't') => self.literal("true")?,
+            Some(b'f') => self.literal("false")?,
+            _ => return Err(self.unexpected("a value")),
         }
+        keep.end(token, self.at);
+        Ok(())
     }
 
     fn array_value(&mut self, keep: &mut impl Keep) -> Result<()> {
@@ -103,9 +119,10 @@ impl<'a> Cursor<'a> {
         }
         let level = self.buffers.keys.open();
         loop {
-            let start = self.at + 1;
+            let (start, token) = (self.at + 1, keep.begin(self.at));
             let key = self.key()?;
             self.keep_string(keep, start, &key);
+            keep.end(token, self.at);
             self.gap(keep);
             self.colon()?;
             self.gap(keep);
@@ -141,6 +158,15 @@ impl<'a> Cursor<'a> {
 
 /// What becomes of a value while it is checked.
 trait Keep {
+    /// What stands for a token that began.
+    type Token;
+
+    /// A key or value begins.
+    fn begin(&mut self, at: usize) -> Self::Token;
+
+    /// It ends.
+    fn end(&mut self, token: Self::Token, at: usize);
+
     /// The bytes between two offsets are not part of the canonical form.
     fn leave_out(&mut self, text: &str, from: usize, to: usize);
 
@@ -152,6 +178,14 @@ trait Keep {
 struct Nothing;
 
 impl Keep for Nothing {
+    type Token = ();
+
+    #[inline]
+    fn begin(&mut self, _: usize) {}
+
+    #[inline]
+    fn end(&mut self, (): (), _: usize) {}
+
     #[inline]
     fn leave_out(&mut self, _: &str, _: usize, _: usize) {}
 
@@ -167,6 +201,14 @@ struct Compact {
 }
 
 impl Keep for Compact {
+    type Token = ();
+
+    #[inline]
+    fn begin(&mut self, _: usize) {}
+
+    #[inline]
+    fn end(&mut self, (): (), _: usize) {}
+
     fn leave_out(&mut self, text: &str, from: usize, to: usize) {
         if self.out.capacity() == 0 {
             self.out = String::with_capacity(super::room(text.len() - self.copied, from - self.copied));
@@ -182,11 +224,57 @@ impl Keep for Compact {
 }
 
 impl Compact {
+    fn from(start: usize) -> Self {
+        Compact {
+            copied: start,
+            out: String::new(),
+        }
+    }
+
     fn finish(mut self, text: &str, start: usize, end: usize) -> Cow<'_, str> {
         if self.copied == start {
             return Cow::Borrowed(&text[start..end]);
         }
         self.out.push_str(&text[self.copied..end]);
         Cow::Owned(self.out)
+    }
+}
+
+/// The canonical form, and where its tokens stand.
+struct Indexed {
+    compact: Compact,
+    nodes: Vec<Node>,
+}
+
+impl Indexed {
+    /// The offset in the canonical form.
+    #[inline]
+    fn canonical(&self, at: usize) -> usize {
+        self.compact.out.len() + (at - self.compact.copied)
+    }
+}
+
+impl Keep for Indexed {
+    type Token = usize;
+
+    #[inline]
+    fn begin(&mut self, at: usize) -> usize {
+        let token = self.nodes.len();
+        self.nodes.push(Node::begin(self.canonical(at)));
+        token
+    }
+
+    #[inline]
+    fn end(&mut self, token: usize, at: usize) {
+        let (end, behind) = (self.canonical(at), self.nodes.len());
+        self.nodes[token].finish(end, behind - token);
+    }
+
+    fn leave_out(&mut self, text: &str, from: usize, to: usize) {
+        self.compact.leave_out(text, from, to);
+    }
+
+    fn respell(&mut self, text: &str, from: usize, to: usize, spelling: &Text<'_>) {
+        self.compact.respell(text, from, to, spelling);
     }
 }

@@ -1,0 +1,111 @@
+use super::{JsonView, RawJson};
+
+/// A JSON value with the places of all that is inside of it, so that looking for a member costs nothing for what stands
+/// before it.
+///
+/// [`Cursor::indexed`](super::Cursor::indexed) makes one while it checks the value. The places take twelve bytes for each key and
+/// value.
+///
+/// ```
+/// use tracemill_model::json::Cursor;
+/// let record = Cursor::new(r#"{"a": [1, {"b": "x"}], "c": true}"#).indexed()?;
+/// assert_eq!(record.view().pointer("/a/1/b").unwrap().as_str(), "\"x\"");
+/// assert_eq!(record.view().get("c").unwrap().as_bool(), Some(true));
+/// # Ok::<(), tracemill_model::DecodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct IndexedJson<'a> {
+    json: RawJson<'a>,
+    nodes: Vec<Node>,
+}
+
+impl<'a> IndexedJson<'a> {
+    pub(super) fn new(json: RawJson<'a>, nodes: Vec<Node>) -> Self {
+        // Places are kept in four bytes: what is longer is looked into without.
+        let fits = u32::try_from(json.as_str().len()).is_ok();
+        let nodes = if fits { nodes } else { Vec::new() };
+        IndexedJson { json, nodes }
+    }
+
+    /// The same value, independent of the record it was read from.
+    pub fn into_owned(self) -> IndexedJson<'static> {
+        IndexedJson {
+            json: self.json.into_owned(),
+            nodes: self.nodes,
+        }
+    }
+
+    /// The value to look into.
+    pub fn view(&self) -> JsonView<'_> {
+        self.json.view().with_nodes(&self.nodes)
+    }
+
+    /// The value to look into where `keep` keeps it: all of it, or the places alone if the text borrows from a record anyway.
+    pub fn kept_by<'k>(
+        self,
+        keep: impl FnOnce(IndexedJson<'static>) -> &'k IndexedJson<'static>,
+    ) -> JsonView<'k>
+    where
+        'a: 'k,
+    {
+        let nodes = self.nodes;
+        match self.json.into_view() {
+            Ok(text) if nodes.is_empty() => text,
+            Ok(text) => {
+                let json = RawJson::default();
+                text.with_nodes(&keep(IndexedJson { json, nodes }).nodes)
+            }
+            Err(json) => keep(IndexedJson { json, nodes }).view(),
+        }
+    }
+}
+
+/// A value whose places are not known: it is searched.
+impl<'a> From<RawJson<'a>> for IndexedJson<'a> {
+    fn from(json: RawJson<'a>) -> Self {
+        IndexedJson {
+            json,
+            nodes: Vec::new(),
+        }
+    }
+}
+
+/// Where a key or value stands in the text that was indexed, and how many nodes it has together with all that is inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Node {
+    start: u32,
+    end: u32,
+    size: u32,
+}
+
+impl Node {
+    /// A token that begins here. (Offsets beyond four bytes are wrong, and such an index is thrown away.)
+    #[inline]
+    pub(super) fn begin(start: usize) -> Self {
+        let start = start as u32;
+        Node {
+            start,
+            end: start,
+            size: 1,
+        }
+    }
+
+    /// It ends here, and has so many nodes.
+    #[inline]
+    pub(super) fn finish(&mut self, end: usize, size: usize) {
+        self.end = end as u32;
+        self.size = size as u32;
+    }
+
+    pub(super) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(super) fn end(self) -> usize {
+        self.end as usize
+    }
+
+    pub(super) fn size(self) -> usize {
+        self.size as usize
+    }
+}

@@ -3,11 +3,10 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Fields, Group, GroupKind, JsonView, Key, Limits, Message, Outcome, RawJson,
-    Text, Tool, Trace, digest,
+    DecodeError, DecodeErrorKind, Group, GroupKind, JsonView, Key, Limits, Message, Outcome, RawJson, Text,
+    Tool, Trace, digest,
 };
 
-use crate::record::object;
 use crate::registry::{Note, Skip};
 use crate::source::Batch;
 
@@ -120,7 +119,7 @@ pub(crate) fn read_with<'v, D: Dialect>(
         return Ok(());
     }
     let is_whole = prompt.before.is_none();
-    let base = base::<D>(record, request, response, prompt, limits)?;
+    let base = base::<D>(record, request, response, prompt);
     deliver(base, answers, batch);
     if !is_whole {
         batch.note(NOT_WHOLE, 1);
@@ -152,14 +151,11 @@ fn base<'v, D: Dialect>(
     request: JsonView<'v>,
     response: JsonView<'v>,
     prompt: Prompt<'v>,
-    limits: Limits,
-) -> Result<Trace<'v>, DecodeError> {
+) -> Trace<'v> {
     let mut trace = Trace::new();
-    for message in prompt.messages {
-        trace.push_message(message);
-    }
+    *trace.messages_mut() = prompt.messages;
     trace.set_tools(prompt.tools);
-    let mut canonical = Vec::new();
+    let mut canonical = Vec::with_capacity(request.as_str().len());
     trace.write_json(&mut canonical);
     // The same words after something else are another prompt.
     if let Some(before) = &prompt.before {
@@ -185,15 +181,13 @@ fn base<'v, D: Dialect>(
     let asked = [D::ASKED, &["model"]].concat();
     let answered = [D::ANSWERED, &[id, D::NAMES.1]].concat();
     for (key, whole, taken) in [("request", request, asked), ("response", response, answered)] {
-        let mut rest = Fields::new();
-        for (name, value) in whole.members().filter(|(name, _)| !taken.contains(&name.body())) {
-            rest.insert(name, value.raw());
-        }
-        if !rest.is_empty() {
-            trace.extra_mut().insert(Text::new(key), object(&rest, limits)?);
+        let members = whole.members();
+        let rest = RawJson::object(members.filter(|(name, _)| !taken.contains(&name.body())));
+        if rest.as_str() != "{}" {
+            trace.extra_mut().insert(Text::new(key), rest);
         }
     }
-    Ok(trace)
+    trace
 }
 
 fn deliver<'v>(base: Trace<'v>, answers: Vec<Answer<'v>>, batch: &mut Batch<'v>) {

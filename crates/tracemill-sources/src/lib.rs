@@ -140,5 +140,5 @@ pub use options::{OptionError, SourceOption, SourceOptions};
 pub use pieces::{Piece, PieceError, PieceKey, Pieces};
 pub use prompts::Prompts;
 pub use registry::{Note, Skip, SourceInfo, source, sources};
-pub use source::{Batch, Context, Reference, Source};
+pub use source::{Batch, Context, Earlier, Reference, Source};
 pub use texts::Texts;

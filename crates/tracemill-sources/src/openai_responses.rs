@@ -1,6 +1,6 @@
 //! `openai-responses`: logs of requests and responses of the Responses API of `OpenAI`.
 
-use tracemill_model::json::Kind;
+use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{DecodeError, Framing, JsonView, Limits, Outcome, Role, Text};
 
 use crate::detect::Evidence;
@@ -8,7 +8,7 @@ use crate::exchange::{self, Answer, Dialect, NOTES, Prompt, SKIPS};
 use crate::head::Head;
 use crate::registry::{JSON, SourceInfo, json_framings};
 use crate::responses_items::{self as items, Items};
-use crate::source::{Batch, Context, Reference, Source};
+use crate::source::{Batch, Context, Earlier, Reference, Source};
 use crate::walk;
 
 pub(crate) const INFO: SourceInfo = SourceInfo {
@@ -80,22 +80,36 @@ impl Source for Responses {
     }
 
     fn reference(&self, context: &Context, record: &str) -> Option<Reference> {
-        let record = walk::object(context, record).ok()?;
-        let text = |pointer| walk::text(record.view(), pointer);
+        let mut cursor = Cursor::with_limits(record, context.limits());
+        let (mut id, mut previous) = (None, None);
+        let read = cursor.object(|cursor, key| {
+            match key.body() {
+                "request" => previous = text_in(cursor, PREVIOUS)?,
+                "response" => id = text_in(cursor, "id")?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        });
+        read.ok()?;
         Some(Reference::new(
-            text("/response/id").as_ref().map(Text::body),
-            text("/request/previous_response_id").as_ref().map(Text::body),
+            id.as_ref().map(Text::body),
+            previous.as_ref().map(Text::body),
         ))
     }
 
     fn decode_after<'a>(
         &self,
         context: &Context,
-        earlier: &[&str],
+        earlier: &dyn Earlier,
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
         let whole = walk::record(context, record, batch)?;
+        let previous = whole.get("request").and_then(|request| request.get(PREVIOUS));
+        let earlier = match previous.and_then(JsonView::as_text) {
+            Some(previous) => earlier.until(previous.body(), context.limits())?,
+            None => Vec::new(),
+        };
         let earlier = earlier
             .iter()
             .map(|record| Ok(batch.keep(walk::object(context, record)?.into_owned())));
@@ -103,6 +117,27 @@ impl Source for Responses {
         let prompt = |request| prompt(request, &earlier);
         exchange::read_with::<Responses>(whole, prompt, context.limits(), batch)
     }
+}
+
+/// The key under which a request names the response that it goes on with.
+const PREVIOUS: &str = "previous_response_id";
+
+/// The text under a key of the next value, if that is an object and has one.
+fn text_in<'a>(cursor: &mut Cursor<'a>, wanted: &str) -> Result<Option<Text<'a>>, DecodeError> {
+    let mut found = None;
+    if cursor.peek()? != Kind::Object {
+        cursor.skip()?;
+        return Ok(found);
+    }
+    cursor.object(|cursor, key| {
+        if key.body() == wanted && cursor.peek()? == Kind::String {
+            found = Some(cursor.text()?);
+            Ok(())
+        } else {
+            cursor.skip()
+        }
+    })?;
+    Ok(found)
 }
 
 /// What the model was asked: its instructions are those of this request alone (`response_create_params.py` of openai 3.52.0), and

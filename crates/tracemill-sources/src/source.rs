@@ -212,27 +212,26 @@ pub trait Source: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether its records may name an earlier one whose conversation they go on with, and do not repeat. Whoever drives it finds
-    /// that one by [`reference`](Source::reference), and hands it over to [`decode_after`](Source::decode_after).
+    /// Whether its records may name an earlier one whose conversation they go on with, and do not repeat. Whoever drives it asks
+    /// for their [`reference`](Source::reference)s first, and has the records ready for [`decode_after`](Source::decode_after).
     fn refers_back(&self) -> bool {
         false
     }
 
-    /// What a record is called, and the one it goes on with; `None` if it is malformed or says neither.
+    /// What a record is called, and the one it goes on with; `None` if it is malformed.
     fn reference(&self, context: &Context, record: &str) -> Option<Reference> {
         let _ = (context, record);
         None
     }
 
-    /// Reads one record after those whose conversation it goes on with, which come oldest first. Some of the oldest may be
-    /// missing: the oldest that is there says so itself.
+    /// Reads one record, and before it those whose conversation it goes on with.
     ///
     /// # Errors
-    /// As [`decode`](Source::decode).
+    /// As [`decode`](Source::decode), and if an earlier record cannot be read.
     fn decode_after<'a>(
         &self,
         context: &Context,
-        earlier: &[&str],
+        earlier: &dyn Earlier,
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
@@ -256,6 +255,16 @@ pub trait Source: fmt::Debug + Send + Sync {
 #[cold]
 fn unasked(message: &str) -> DecodeError {
     DecodeError::new(DecodeErrorKind::WrongValue, 0, message)
+}
+
+/// The records that others may go on with.
+pub trait Earlier {
+    /// The records of the conversation that ends with the one of this name, oldest first. Some of the oldest may be missing, or
+    /// all: the oldest that is there says so itself.
+    ///
+    /// # Errors
+    /// If there are more than the limits allow, or they cannot be read.
+    fn until(&self, name: &str, limits: Limits) -> Result<Vec<String>, DecodeError>;
 }
 
 /// What a record is called, and which one it goes on with; as digests.

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use tracemill_io::{Extent, Gatherer, RecordLimit};
-use tracemill_model::{DecodeError, DecodeErrorKind, Framing};
-use tracemill_sources::{Batch, Context, Evidence, Head, Source};
+use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Limits};
+use tracemill_sources::{Batch, Context, Earlier, Evidence, Head, Reference, Source};
 
 use crate::error::Error;
 use crate::inputs::Planned;
@@ -123,11 +123,11 @@ impl Index {
         self.entries.get(at).filter(|entry| entry.id == id)
     }
 
-    /// The records before one that goes on with `previous`, oldest first, as far as they are there.
-    fn before(&self, previous: u128, messages: usize) -> Result<Vec<Vec<u8>>, DecodeError> {
+    /// The records up to the one of this name, oldest first, as far as they are there.
+    fn chain(&self, name: &str, messages: usize) -> Result<Vec<&Entry>, DecodeError> {
         let refuse = |message: String| Err(DecodeError::new(DecodeErrorKind::OverLimit, 0, message));
         let (mut chain, mut bytes) = (Vec::new(), 0);
-        let mut next = self.get(previous);
+        let mut next = Reference::new(Some(name), None).id().and_then(|id| self.get(id));
         while let Some(entry) = next {
             bytes += entry.length as usize;
             if chain.len() == self.entries.len() {
@@ -143,21 +143,29 @@ impl Index {
             chain.push(entry);
             next = self.get(entry.previous);
         }
-        chain.iter().rev().map(|entry| self.read(entry)).collect()
+        chain.reverse();
+        Ok(chain)
     }
 
-    fn read(&self, entry: &Entry) -> Result<Vec<u8>, DecodeError> {
+    fn read(&self, entry: &Entry) -> Result<String, DecodeError> {
         let extent = Extent {
             input: entry.input as usize,
             byte: entry.byte,
             len: entry.length as usize,
         };
         let mut bytes = Vec::new();
+        let wrong = |message| DecodeError::new(DecodeErrorKind::WrongValue, 0, message);
         let read = self.gatherer.read(extent, &mut bytes);
-        read.map(|()| bytes).map_err(|error| {
-            let message = format!("an earlier record cannot be read again: {error}");
-            DecodeError::new(DecodeErrorKind::WrongValue, 0, message)
-        })
+        read.map_err(|error| wrong(format!("an earlier record cannot be read again: {error}")))?;
+        String::from_utf8(bytes)
+            .map_err(|_| wrong("an earlier record has changed while it was read".to_owned()))
+    }
+}
+
+impl Earlier for Index {
+    fn until(&self, name: &str, limits: Limits) -> Result<Vec<String>, DecodeError> {
+        let chain = self.chain(name, limits.messages())?;
+        chain.into_iter().map(|entry| self.read(entry)).collect()
     }
 }
 
@@ -187,21 +195,7 @@ impl Source for Following {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let reference = self.source.reference(context, record);
-        let Some(previous) = reference.and_then(|reference| reference.previous()) else {
-            return self.source.decode(context, record, batch);
-        };
-        let earlier = self.index.before(previous, context.limits().messages())?;
-        let texts: Option<Vec<_>> = earlier
-            .iter()
-            .map(|bytes| std::str::from_utf8(bytes).ok())
-            .collect();
-        let changed = || {
-            let message = "an earlier record has changed while it was read";
-            DecodeError::new(DecodeErrorKind::WrongValue, 0, message)
-        };
-        self.source
-            .decode_after(context, &texts.ok_or_else(changed)?, record, batch)
+        self.source.decode_after(context, &*self.index, record, batch)
     }
 
     fn repeats_history(&self) -> bool {

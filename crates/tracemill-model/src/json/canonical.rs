@@ -129,7 +129,12 @@ pub(super) fn decodes_to(body: &str, text: &str) -> bool {
     match body.len().cmp(&text.len()) {
         Ordering::Less => false,
         Ordering::Equal => body == text && !body.contains('\\'),
-        Ordering::Greater => body.contains('\\') && decodes_to_escaped(body, text),
+        Ordering::Greater => {
+            // Where the two part there must be an escape, and nearly always that is at once.
+            let mut pairs = body.bytes().zip(text.bytes());
+            let same = pairs.position(|(a, b)| a != b).unwrap_or(text.len());
+            body.as_bytes()[same] == b'\\' && decodes_to_escaped(body, text)
+        }
     }
 }
 

@@ -74,6 +74,28 @@ impl<'a> RawJson<'a> {
         RawJson(token.into())
     }
 
+    /// An object of these members, whose keys must differ, as those of another object do.
+    ///
+    /// ```
+    /// use tracemill_model::RawJson;
+    /// let whole = RawJson::parse(r#"{"a": 1, "b": [2], "c": 3}"#)?;
+    /// let rest = RawJson::object(whole.members().filter(|(key, _)| *key != *"a"));
+    /// assert_eq!(rest.as_str(), r#"{"b":[2],"c":3}"#);
+    /// assert_eq!(RawJson::object([]).as_str(), "{}");
+    /// # Ok::<(), tracemill_model::DecodeError>(())
+    /// ```
+    pub fn object<'v>(members: impl IntoIterator<Item = (Text<'v>, JsonView<'v>)>) -> RawJson<'static> {
+        let mut text = String::from("{");
+        for (key, value) in members {
+            text.push_str(if text.len() > 1 { ",\"" } else { "\"" });
+            text.push_str(key.body());
+            text.push_str("\":");
+            text.push_str(value.as_str());
+        }
+        text.push('}');
+        RawJson(text.into())
+    }
+
     pub(crate) fn from_canonical(text: impl Into<Cow<'a, str>>) -> Self {
         RawJson(text.into())
     }

@@ -28,7 +28,7 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let mut indexed = Indexed {
             compact: Compact::from(start),
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(nodes(self.text.len() - start)),
         };
         self.value(&mut indexed)?;
         let text = indexed.compact.finish(self.text, start, self.at);
@@ -238,6 +238,12 @@ impl Compact {
         self.out.push_str(&text[self.copied..end]);
         Cow::Owned(self.out)
     }
+}
+
+/// The number of keys and values to make room for in so many bytes: what short tokens come to, up to a thousand, because long
+/// records tend to hold long texts.
+fn nodes(bytes: usize) -> usize {
+    (bytes / 16 + 8).min(1024)
 }
 
 /// The canonical form, and where its tokens stand.

@@ -118,11 +118,13 @@ impl<'a> JsonView<'a> {
         let (mut found, mut left) = ([None; N], N);
         let mut walk = Walk::over(self, b'{');
         while left > 0
-            && let Some((name, value)) = walk.member()
+            && let Some(name) = walk.key()
         {
             if let Some(at) = keys.iter().position(|key| canonical::decodes_to(name, key)) {
-                found[at] = Some(value);
+                found[at] = walk.value();
                 left -= 1;
+            } else {
+                walk.pass();
             }
         }
         found
@@ -130,11 +132,14 @@ impl<'a> JsonView<'a> {
 
     /// The value that a JSON pointer (RFC 6901) names; the whole for `""`.
     pub fn pointer(self, pointer: &str) -> Option<JsonView<'a>> {
-        let mut steps = pointer.split('/');
-        if steps.next() != Some("") {
-            return None;
+        let (mut found, mut rest) = (self, pointer);
+        while !rest.is_empty() {
+            let steps = rest.strip_prefix('/')?;
+            let end = steps.bytes().position(|byte| byte == b'/').unwrap_or(steps.len());
+            found = found.step(&steps[..end])?;
+            rest = &steps[end..];
         }
-        steps.try_fold(self, JsonView::step)
+        Some(found)
     }
 
     /// The member or element that one step of a JSON pointer names.
@@ -252,12 +257,40 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The inside of the next key.
+    #[inline]
+    fn key(&mut self) -> Option<&'a str> {
+        match &mut self.inside {
+            Inside::Known(nodes, base) => {
+                let (node, rest) = nodes.split_first()?;
+                *nodes = rest;
+                self.text.get(node.start() - *base + 1..node.end() - *base - 1)
+            }
+            Inside::Unknown(at) => {
+                let key = search(self.text, at)?;
+                Some(&key[1..key.len() - 1])
+            }
+        }
+    }
+
+    /// Passes over the value of a key.
+    #[inline]
+    fn pass(&mut self) {
+        match &mut self.inside {
+            Inside::Known(nodes, _) => {
+                let size = nodes.first().map_or(0, |node| node.size());
+                *nodes = nodes.get(size..).unwrap_or_default();
+            }
+            Inside::Unknown(at) => {
+                search(self.text, at);
+            }
+        }
+    }
+
     /// The next member: the inside of its key, and its value.
     #[inline]
     fn member(&mut self) -> Option<(&'a str, JsonView<'a>)> {
-        let key = self.value()?.text;
-        let value = self.value()?;
-        Some((&key[1..key.len() - 1], value))
+        Some((self.key()?, self.value()?))
     }
 }
 

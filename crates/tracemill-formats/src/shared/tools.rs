@@ -40,6 +40,29 @@ fn nest<'t>(functions: impl Iterator<Item = &'t Function<'t>>, w: &mut JsonWrite
     w.end_array();
 }
 
+/// Writes the column `tools`: a list of functions, not nested, as JSON text, by way of `json`; says whether there is any.
+pub(crate) fn column(
+    trace: &Trace<'_>,
+    json: &mut Vec<u8>,
+    w: &mut JsonWriter<'_>,
+    losses: &mut Losses,
+) -> bool {
+    let Some(functions) = functions(trace, losses) else {
+        return false;
+    };
+    json.clear();
+    let mut list = JsonWriter::new(json);
+    list.begin_array();
+    for function in functions {
+        list.begin_object();
+        function.write_members(&mut list);
+        list.end_object();
+    }
+    list.end_array();
+    w.key("tools").begin_string().written(json).end();
+    true
+}
+
 /// Writes one definition in the nesting of the OpenAI API.
 pub(crate) fn nested_function(function: &Function<'_>, w: &mut JsonWriter<'_>) {
     w.begin_object();

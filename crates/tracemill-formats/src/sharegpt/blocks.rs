@@ -155,18 +155,7 @@ impl Encoder for Blocks {
         w.key("messages").begin_array();
         turns.write(messages, &mut w)?;
         w.end_array();
-        json.clear();
-        if let Some(functions) = tools::functions(conversation.trace(), losses) {
-            let mut list = JsonWriter::new(json);
-            list.begin_array();
-            for function in functions {
-                list.begin_object();
-                function.write_members(&mut list);
-                list.end_object();
-            }
-            list.end_array();
-            w.key("tools").begin_string().written(json).end();
-        }
+        tools::column(conversation.trace(), json, &mut w, losses);
         if self.metadata == MetadataMode::Include {
             metadata::write(&conversation, &mut w);
         }

@@ -432,19 +432,10 @@ impl<'r> Turns<'r> {
 
     /// The column `tools`: a list of functions as JSON text.
     pub(crate) fn tools(&mut self, trace: &Trace<'_>, w: &mut JsonWriter<'_>) -> Columns {
-        let Some(functions) = tools::functions(trace, self.losses) else {
-            return Columns::NONE;
-        };
-        self.json.clear();
-        let mut list = JsonWriter::new(self.json);
-        list.begin_array();
-        for function in functions {
-            list.begin_object();
-            function.write_members(&mut list);
-            list.end_object();
+        if tools::column(trace, self.json, w, self.losses) {
+            Columns::TOOLS
+        } else {
+            Columns::NONE
         }
-        list.end_array();
-        w.key("tools").begin_string().written(self.json).end();
-        Columns::TOOLS
     }
 }

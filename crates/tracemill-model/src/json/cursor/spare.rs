@@ -31,12 +31,16 @@ impl Spare {
 }
 
 /// The capacity for the canonical spelling of a token that has `left` bytes at the most, of which `passed` need no change.
-/// Such tokens tend to be long, and room is cheaper than moving what is there as it grows: in a short record there is room
-/// for all of the rest.
+/// Such tokens tend to be long, and room is cheaper than moving what is there as it grows: near the end of a record there is room
+/// for all of the rest. A long record may have thousands of them, of which none is given more than it is likely to need.
 pub(super) fn room(left: usize, passed: usize) -> usize {
-    /// Shorter than this is short.
+    /// As much as that is always given.
     const SHORT: usize = 8 << 10;
-    left.min(SHORT.max(2 * passed + 1536))
+    if left <= SHORT {
+        left
+    } else {
+        left.min(2 * passed + 1536)
+    }
 }
 
 impl CursorBuffers {
@@ -88,5 +92,12 @@ mod tests {
         }
         assert_eq!(spare.0.len(), MANY);
         assert!(spare.take(100, 0).capacity() >= 100);
+    }
+
+    #[test]
+    fn many_texts_of_a_long_record_take_no_more_room_than_short_ones_need() {
+        assert_eq!(room(4000, 0), 4000);
+        assert_eq!(room(1 << 20, 0), 1536);
+        assert_eq!(room(1 << 20, 10_000), 21_536);
     }
 }

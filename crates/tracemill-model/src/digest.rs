@@ -1,4 +1,8 @@
-//! A hash of 128 bits that is the same on every machine and in every version.
+//! Hashes of 128 bits that are the same on every machine.
+
+mod run;
+
+pub use run::RunDigester;
 
 /// A digest of some bytes: `MurmurHash3`, the variant for 64-bit machines with 128 bits, seed 0 (Austin Appleby, public
 /// domain).
@@ -33,12 +37,50 @@ pub fn digest(bytes: &[u8]) -> u128 {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Digester {
-    halves: [u64; 2],
+    halves: Halves,
     fields: u64,
 }
 
+/// The two halves of a digest, and of a block.
+type Halves = [u64; 2];
+
 /// The bytes of a step.
 const BLOCK: usize = 16;
+
+/// How a digest takes blocks.
+trait Mix {
+    /// How many blocks a field needs to be taken by several chains: below that, joining them costs more than it saves.
+    const LONG: usize;
+
+    fn step(halves: Halves, block: Halves) -> Halves;
+
+    /// The steps of a long field: each waits for the one before, so several chains of them are done at a time, and then
+    /// joined. They begin differently, so that equal blocks in two chains are not equal halves.
+    fn lanes(halves: Halves, blocks: &[[u8; BLOCK]]) -> Halves;
+}
+
+/// A digest with one more field.
+#[inline]
+fn with_field<M: Mix>(mut so_far: Halves, tag: u8, bytes: &[u8]) -> Halves {
+    let (blocks, rest) = bytes.as_chunks();
+    so_far = if blocks.len() < M::LONG {
+        steps::<M>(so_far, blocks)
+    } else {
+        M::lanes(so_far, blocks)
+    };
+    if !rest.is_empty() {
+        so_far = M::step(so_far, last(bytes, rest));
+    }
+    // The length tells a last step that overlaps the one before from one that does not.
+    M::step(so_far, [bytes.len() as u64, u64::from(tag)])
+}
+
+#[inline]
+fn steps<M: Mix>(so_far: Halves, blocks: &[[u8; BLOCK]]) -> Halves {
+    blocks
+        .iter()
+        .fold(so_far, |so_far, block| M::step(so_far, halves(block)))
+}
 
 impl Digester {
     /// The digest of no fields, so far.
@@ -48,17 +90,7 @@ impl Digester {
 
     /// Adds a field.
     pub fn field(&mut self, tag: u8, bytes: &[u8]) {
-        let (blocks, rest) = bytes.as_chunks();
-        self.halves = if blocks.len() < LONG {
-            steps(self.halves, blocks)
-        } else {
-            lanes(self.halves, blocks)
-        };
-        if !rest.is_empty() {
-            self.halves = step(self.halves, last(bytes, rest));
-        }
-        // The length tells a last step that overlaps the one before from one that does not.
-        self.halves = step(self.halves, [bytes.len() as u64, u64::from(tag)]);
+        self.halves = with_field::<Murmur>(self.halves, tag, bytes);
         self.fields += 1;
     }
 
@@ -70,7 +102,7 @@ impl Digester {
 
 /// The bytes behind the last full block, in a way that needs no copy of unknown length: read with bytes before them,
 /// or with some of them twice.
-fn last(bytes: &[u8], rest: &[u8]) -> [u64; 2] {
+fn last(bytes: &[u8], rest: &[u8]) -> Halves {
     if let Some(block) = bytes.last_chunk() {
         return halves(block);
     }
@@ -86,7 +118,7 @@ fn last(bytes: &[u8], rest: &[u8]) -> [u64; 2] {
 
 fn murmur3(bytes: &[u8], seed: u32) -> u128 {
     let (blocks, rest) = bytes.as_chunks();
-    let [mut h1, mut h2] = steps([u64::from(seed); 2], blocks);
+    let [mut h1, mut h2] = steps::<Murmur>([u64::from(seed); 2], blocks);
     let mut block = [0; BLOCK];
     block[..rest.len()].copy_from_slice(rest);
     // A half of zeroes scrambles to zero, so the short tail needs no cases.
@@ -96,41 +128,38 @@ fn murmur3(bytes: &[u8], seed: u32) -> u128 {
     finish([h1, h2], bytes.len() as u64)
 }
 
-fn steps(halves_so_far: [u64; 2], blocks: &[[u8; BLOCK]]) -> [u64; 2] {
-    blocks
-        .iter()
-        .fold(halves_so_far, |sum, block| step(sum, halves(block)))
-}
+/// The steps of `MurmurHash3`.
+struct Murmur;
 
-/// How many blocks a field needs to be taken by several lanes: below that, joining them costs more than it saves.
-const LONG: usize = 16;
+impl Mix for Murmur {
+    const LONG: usize = 16;
 
-/// The steps of a long field: each waits for the one before, so four chains of them are done at a time, by the number
-/// of the block, and then joined. Each chain begins otherwise, so that equal blocks in two lanes are not equal halves.
-fn lanes(halves_so_far: [u64; 2], blocks: &[[u8; BLOCK]]) -> [u64; 2] {
-    let mut lanes = [halves_so_far, [1, 2], [3, 4], [5, 6]];
-    let (rows, rest) = blocks.as_chunks::<4>();
-    for row in rows {
-        for (lane, block) in lanes.iter_mut().zip(row) {
-            *lane = step(*lane, halves(block));
-        }
+    #[inline]
+    fn step([mut h1, mut h2]: Halves, [k1, k2]: Halves) -> Halves {
+        h1 ^= scramble(k1, C1, 31, C2);
+        h1 = h1.rotate_left(27).wrapping_add(h2);
+        h1 = h1.wrapping_mul(5).wrapping_add(0x52dc_e729);
+        h2 ^= scramble(k2, C2, 33, C1);
+        h2 = h2.rotate_left(31).wrapping_add(h1);
+        h2 = h2.wrapping_mul(5).wrapping_add(0x3849_5ab5);
+        [h1, h2]
     }
-    let [first, others @ ..] = lanes;
-    steps(others.into_iter().fold(first, step), rest)
+
+    /// Four chains, by the number of the block.
+    fn lanes(so_far: Halves, blocks: &[[u8; BLOCK]]) -> Halves {
+        let mut lanes = [so_far, [1, 2], [3, 4], [5, 6]];
+        let (rows, rest) = blocks.as_chunks::<4>();
+        for row in rows {
+            for (lane, block) in lanes.iter_mut().zip(row) {
+                *lane = Self::step(*lane, halves(block));
+            }
+        }
+        let [first, others @ ..] = lanes;
+        steps::<Self>(others.into_iter().fold(first, Self::step), rest)
+    }
 }
 
-#[inline]
-fn step([mut h1, mut h2]: [u64; 2], [k1, k2]: [u64; 2]) -> [u64; 2] {
-    h1 ^= scramble(k1, C1, 31, C2);
-    h1 = h1.rotate_left(27).wrapping_add(h2);
-    h1 = h1.wrapping_mul(5).wrapping_add(0x52dc_e729);
-    h2 ^= scramble(k2, C2, 33, C1);
-    h2 = h2.rotate_left(31).wrapping_add(h1);
-    h2 = h2.wrapping_mul(5).wrapping_add(0x3849_5ab5);
-    [h1, h2]
-}
-
-fn finish([mut h1, mut h2]: [u64; 2], length: u64) -> u128 {
+fn finish([mut h1, mut h2]: Halves, length: u64) -> u128 {
     (h1, h2) = (h1 ^ length, h2 ^ length);
     h1 = h1.wrapping_add(h2);
     h2 = h2.wrapping_add(h1);
@@ -143,7 +172,7 @@ fn finish([mut h1, mut h2]: [u64; 2], length: u64) -> u128 {
 const C1: u64 = 0x87c3_7b91_1142_53d5;
 const C2: u64 = 0x4cf5_ad43_2745_937f;
 
-fn halves(block: &[u8; BLOCK]) -> [u64; 2] {
+fn halves(block: &[u8; BLOCK]) -> Halves {
     let whole = u128::from_le_bytes(*block);
     [whole as u64, (whole >> 64) as u64]
 }

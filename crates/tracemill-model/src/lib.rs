@@ -72,7 +72,7 @@ mod trace;
 
 pub use call::{Arguments, ToolCall};
 pub use content::{Content, Part, TextPart};
-pub use digest::{Digester, digest};
+pub use digest::{Digester, RunDigester, digest};
 pub use error::{DecodeError, DecodeErrorKind};
 pub use example::{
     Conversation, Example, Labelled, Preference, Ranked, Shape, Side, Span, Target, Turns, first_assistant,

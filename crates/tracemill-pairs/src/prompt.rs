@@ -15,7 +15,6 @@
 
 mod classes;
 mod common;
-mod digester;
 mod digests;
 mod facts;
 mod mode;

@@ -3,21 +3,20 @@
 use std::ops::Range;
 
 use tracemill_model::json::EmbeddedJson;
-use tracemill_model::{Arguments, Content, Links, Media, Message, Tool, ToolCall};
+use tracemill_model::{Arguments, Content, Links, Media, Message, RunDigester, Tool, ToolCall};
 
-use super::digester::Digester;
 use super::said::{Piece, answered, pieces, source, value_of};
 
 /// Takes what is said as fields, tagged by a letter each: different things never make the same list of fields.
 pub(super) struct Digest<'d> {
-    digester: Digester,
+    digester: RunDigester,
     embedded: &'d mut EmbeddedJson,
 }
 
 impl<'d> Digest<'d> {
     pub(super) fn new(embedded: &'d mut EmbeddedJson) -> Self {
         Digest {
-            digester: Digester::new(),
+            digester: RunDigester::new(),
             embedded,
         }
     }

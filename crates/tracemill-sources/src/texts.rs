@@ -2,17 +2,19 @@
 
 use std::cell::OnceCell;
 
-use tracemill_model::JsonView;
-use tracemill_model::json::IndexedJson;
+use tracemill_model::json::{IndexedJson, JsonIndex};
+use tracemill_model::{JsonView, RawJson};
 
-/// Texts that are made while records are read and that traces borrow from, as they do from the records.
+/// Texts, and places in texts, that are made while records are read and that traces borrow from, as they do from the records.
 ///
 /// A record whose JSON is not canonical, because there are spaces in it for one, is spelled anew once, and its traces hold
 /// pieces of that. Whoever drives a source keeps the texts as long as the traces: for a block of records they come to no
 /// more than the block.
 #[derive(Debug, Default)]
 pub struct Texts {
-    text: OnceCell<IndexedJson<'static>>,
+    /// Empty if traces borrow from the record itself.
+    text: OnceCell<RawJson<'static>>,
+    index: OnceCell<JsonIndex>,
     next: OnceCell<Box<Texts>>,
 }
 
@@ -22,20 +24,24 @@ impl Texts {
         Texts::default()
     }
 
-    /// The value where traces can borrow from it: among the texts, unless it borrows already. Then `texts` is where the next
-    /// one can go, so that nobody looks for that again.
+    /// The value where traces can borrow from it: what does not borrow already goes among the texts. Then `texts` is where the
+    /// next one can go, so that nobody looks for that again.
     pub(crate) fn keep<'a>(texts: &mut &'a Texts, value: IndexedJson<'a>) -> JsonView<'a> {
-        value.kept_by(|value| {
-            let free = texts.free();
-            *texts = free.next();
-            free.text.get_or_init(|| value)
-        })
+        let (json, index) = value.into_parts();
+        let json = match json.into_view() {
+            Ok(view) if index.is_empty() => return view,
+            json => json,
+        };
+        let free = texts.free();
+        *texts = free.next();
+        let view = json.unwrap_or_else(|owned| free.text.get_or_init(|| owned).view());
+        free.index.get_or_init(|| index).of(view)
     }
 
     /// The first from here on that holds nothing.
     pub(crate) fn free(&self) -> &Texts {
         let mut free = self;
-        while free.text.get().is_some() {
+        while free.index.get().is_some() {
             free = free.next();
         }
         free
@@ -58,7 +64,6 @@ impl Drop for Texts {
 
 #[cfg(test)]
 mod tests {
-    use tracemill_model::RawJson;
     use tracemill_model::json::Cursor;
 
     use super::*;
@@ -86,7 +91,7 @@ mod tests {
         let (texts, record) = (Texts::new(), "[1]".to_owned());
         let view = Texts::keep(&mut &texts, RawJson::parse(&record).expect("it is JSON").into());
         assert!(std::ptr::eq(view.as_str(), record.as_str()));
-        assert!(texts.text.get().is_none());
+        assert!(texts.index.get().is_none());
     }
 
     #[test]
@@ -96,7 +101,7 @@ mod tests {
         let view = Texts::keep(&mut &texts, indexed);
         assert!(std::ptr::eq(view.as_str(), record.as_str()));
         assert_eq!(view.pointer("/1/0").map(JsonView::as_str), Some("2"));
-        assert!(texts.text.get().is_some());
+        assert!(texts.index.get().is_some());
     }
 
     #[test]
@@ -106,6 +111,6 @@ mod tests {
         for number in 0..200_000 {
             Texts::keep(&mut free, spelled(number));
         }
-        assert!(free.text.get().is_none());
+        assert!(free.index.get().is_none());
     }
 }

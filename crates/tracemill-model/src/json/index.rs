@@ -16,47 +16,33 @@ use super::{JsonView, RawJson};
 #[derive(Clone, Debug)]
 pub struct IndexedJson<'a> {
     json: RawJson<'a>,
-    nodes: Vec<Node>,
+    index: JsonIndex,
 }
 
 impl<'a> IndexedJson<'a> {
     pub(super) fn new(json: RawJson<'a>, nodes: Vec<Node>) -> Self {
         // Places are kept in four bytes: what is longer is looked into without.
         let fits = u32::try_from(json.as_str().len()).is_ok();
-        let nodes = if fits { nodes } else { Vec::new() };
-        IndexedJson { json, nodes }
+        let index = JsonIndex(if fits { nodes } else { Vec::new() });
+        IndexedJson { json, index }
+    }
+
+    /// The value to look into.
+    pub fn view(&self) -> JsonView<'_> {
+        self.index.of(self.json.view())
     }
 
     /// The same value, independent of the record it was read from.
     pub fn into_owned(self) -> IndexedJson<'static> {
         IndexedJson {
             json: self.json.into_owned(),
-            nodes: self.nodes,
+            index: self.index,
         }
     }
 
-    /// The value to look into.
-    pub fn view(&self) -> JsonView<'_> {
-        self.json.view().with_nodes(&self.nodes)
-    }
-
-    /// The value to look into where `keep` keeps it: all of it, or the places alone if the text borrows from a record anyway.
-    pub fn kept_by<'k>(
-        self,
-        keep: impl FnOnce(IndexedJson<'static>) -> &'k IndexedJson<'static>,
-    ) -> JsonView<'k>
-    where
-        'a: 'k,
-    {
-        let nodes = self.nodes;
-        match self.json.into_view() {
-            Ok(text) if nodes.is_empty() => text,
-            Ok(text) => {
-                let json = RawJson::default();
-                text.with_nodes(&keep(IndexedJson { json, nodes }).nodes)
-            }
-            Err(json) => keep(IndexedJson { json, nodes }).view(),
-        }
+    /// The value and its places, which can be kept apart and come together again in [`JsonIndex::of`].
+    pub fn into_parts(self) -> (RawJson<'a>, JsonIndex) {
+        (self.json, self.index)
     }
 }
 
@@ -65,8 +51,25 @@ impl<'a> From<RawJson<'a>> for IndexedJson<'a> {
     fn from(json: RawJson<'a>) -> Self {
         IndexedJson {
             json,
-            nodes: Vec::new(),
+            index: JsonIndex::default(),
         }
+    }
+}
+
+/// The places of all that is inside of one value.
+#[derive(Clone, Debug, Default)]
+pub struct JsonIndex(Vec<Node>);
+
+impl JsonIndex {
+    /// Whether no place is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value that was indexed, to look into with these places. (With those of another value nothing in it is found, or
+    /// something else.)
+    pub fn of<'v>(&'v self, value: JsonView<'v>) -> JsonView<'v> {
+        value.with_nodes(&self.0)
     }
 }
 

@@ -19,7 +19,7 @@ mod writer;
 
 pub use cursor::{Cursor, CursorBuffers, Kind};
 pub use embedded::EmbeddedJson;
-pub use index::IndexedJson;
+pub use index::{IndexedJson, JsonIndex};
 pub use raw::RawJson;
 pub use text::Text;
 pub use view::{Elements, JsonView, Members};

@@ -196,13 +196,6 @@ impl<'a> RawJson<'a> {
     }
 }
 
-/// `null`.
-impl Default for RawJson<'_> {
-    fn default() -> Self {
-        RawJson(Cow::Borrowed("null"))
-    }
-}
-
 impl fmt::Debug for RawJson<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

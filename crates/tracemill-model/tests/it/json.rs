@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use tracemill_model::json::Cursor;
+use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{DecodeErrorKind, JsonView, Limits, RawJson};
 
 use crate::strategies::{dice, edited, edits, tree};
@@ -47,7 +47,48 @@ fn skip(text: &str) -> Result<(), tracemill_model::DecodeError> {
     cursor.finish()
 }
 
+/// Whether two views of one value lead to the same, whichever way one goes.
+fn same_inside(indexed: JsonView<'_>, searched: JsonView<'_>) -> Result<(), TestCaseError> {
+    prop_assert_eq!(indexed, searched);
+    prop_assert_eq!(indexed.elements().count(), searched.elements().count());
+    for (index, (a, b)) in indexed.elements().zip(searched.elements()).enumerate() {
+        same_inside(a, b)?;
+        prop_assert_eq!(
+            indexed
+                .pointer(&format!("/{index}"))
+                .filter(|_| indexed.kind() == Kind::Array),
+            Some(b)
+        );
+    }
+    let keys: Vec<_> = searched
+        .members()
+        .map(|(key, _)| key.decode().into_owned())
+        .collect();
+    prop_assert_eq!(indexed.members().count(), keys.len());
+    for (number, ((a, b), key)) in indexed.members().zip(searched.members()).zip(&keys).enumerate() {
+        prop_assert_eq!(&a.0, &b.0);
+        same_inside(a.1, b.1)?;
+        let others = [&*keys[keys.len() - 1 - number], "absent", key];
+        prop_assert_eq!(indexed.pick(others), searched.pick(others));
+        prop_assert_eq!(indexed.get(key), Some(b.1));
+        let step = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+        prop_assert_eq!(indexed.pointer(&step), Some(b.1));
+    }
+    Ok(())
+}
+
 proptest! {
+    #[test]
+    fn an_index_leads_where_searching_does(tree in tree(), mut dice in dice()) {
+        let spelled = tree.spelled(&mut dice);
+        let mut cursor = Cursor::new(&spelled);
+        let indexed = cursor.indexed().unwrap();
+        cursor.finish().unwrap();
+        let searched = RawJson::parse(&spelled).unwrap();
+        same_inside(indexed.view(), searched.view())?;
+        same_inside(indexed.into_owned().view(), searched.view())?;
+    }
+
     #[test]
     fn any_spelling_of_a_value_has_the_canonical_form_of_the_value(tree in tree(), mut dice in dice()) {
         let spelled = tree.spelled(&mut dice);
@@ -323,21 +364,29 @@ fn a_limit_above_the_greatest_is_cut_to_it_and_holds() {
 
 #[test]
 fn duplicates_are_found_among_many_keys_and_behind_escapes() {
-    for count in [2usize, 15, 16, 17, 40] {
-        for (first, second) in [(0, count - 1), (0, 1), (count - 2, count - 1)] {
-            for escaped in [false, true] {
-                let keys: Vec<_> = (0..count)
-                    .map(|i| match i {
-                        _ if i == second && escaped => format!("\"\\u006b{first}\":{i}"),
-                        _ if i == second => format!("\"k{first}\":{i}"),
-                        _ => format!("\"k{i}\":{i}"),
-                    })
-                    .collect();
-                let text = format!("{{{}}}", keys.join(","));
-                let error = RawJson::parse(&text).unwrap_err();
-                assert_eq!(error.kind(), DecodeErrorKind::DuplicateKey, "{text}");
-                let at = keys[..second].iter().map(|key| key.len() + 1).sum::<usize>() + 2;
-                assert_eq!(error.column(), at, "{text}");
+    // Short keys, keys that begin alike for more than is compared at first, and some that are not canonical as they are.
+    for prefix in ["", "prompt_tokens_", "separated\u{2028}by_"] {
+        for count in [2usize, 15, 16, 17, 40] {
+            for (first, second) in [(0, count - 1), (0, 1), (count - 2, count - 1)] {
+                for escaped in [false, true] {
+                    let keys: Vec<_> = (0..count)
+                        .map(|i| match i {
+                            _ if i == second && escaped => format!("\"{prefix}\\u006b{first}\":{i}"),
+                            _ if i == second => format!("\"{prefix}k{first}\":{i}"),
+                            _ => format!("\"{prefix}k{i}\":{i}"),
+                        })
+                        .collect();
+                    let text = format!("{{{}}}", keys.join(","));
+                    let error = RawJson::parse(&text).unwrap_err();
+                    assert_eq!(error.kind(), DecodeErrorKind::DuplicateKey, "{text}");
+                    let at = keys[..second].iter().map(|key| key.len() + 1).sum::<usize>() + 2;
+                    assert_eq!(error.column(), at, "{text}");
+                    let once = format!(
+                        "{{{}}}",
+                        [&keys[..second], &keys[second + 1..]].concat().join(",")
+                    );
+                    assert!(RawJson::parse(&once).is_ok(), "{once}");
+                }
             }
         }
     }

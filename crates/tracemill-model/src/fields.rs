@@ -123,14 +123,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields as one object.
-    ///
-    /// ```
-    /// use tracemill_model::{Fields, json::Cursor};
-    /// let fields = Fields::read_object(&mut Cursor::new(r#"{"a": 1.0, "b": []}"#))?;
-    /// assert_eq!(fields.to_raw().as_str(), r#"{"a":1.0,"b":[]}"#);
-    /// # Ok::<(), tracemill_model::DecodeError>(())
-    /// ```
-    pub fn to_raw(&self) -> RawJson<'static> {
+    pub(crate) fn to_raw(&self) -> RawJson<'static> {
         let mut out = Vec::new();
         let mut w = JsonWriter::new(&mut out);
         w.begin_object();

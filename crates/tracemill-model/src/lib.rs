@@ -87,4 +87,4 @@ pub use media::{Media, MediaKind, MediaSource};
 pub use message::{Message, Reasoning, Role};
 pub use score::{Score, ScoreValue};
 pub use tool::{Function, Tool};
-pub use trace::{Outcome, Trace, write_conversation};
+pub use trace::{Outcome, Trace};

@@ -325,7 +325,18 @@ impl<'a> Trace<'a> {
         if let Some(trial) = self.trial {
             w.key("trial").number(trial);
         }
-        write_said(messages, self.tools(), &mut w);
+        w.key("messages").begin_array();
+        for (message, train) in messages {
+            message.write(train, &mut w);
+        }
+        w.end_array();
+        if let Some(tools) = &self.tools {
+            w.key("tools").begin_array();
+            for tool in tools {
+                tool.write(&mut w);
+            }
+            w.end_array();
+        }
         if !self.scores.is_empty() {
             w.key("scores").begin_array();
             for score in &self.scores {
@@ -344,49 +355,6 @@ impl<'a> Trace<'a> {
         }
         self.extra.write(&mut w);
         w.end_object();
-    }
-}
-
-/// Appends the canonical form of a trace that is nothing but these messages and tools: what was said and could be called,
-/// whoever did so.
-///
-/// ```
-/// use tracemill_model::{Trace, write_conversation};
-/// let trace = Trace::from_json(r#"{"id":7,"messages":[{"role":"user","content":"Hi"}],"tools":[]}"#)?;
-/// let mut out = Vec::new();
-/// write_conversation(trace.messages(), trace.tools(), &mut out);
-/// assert_eq!(out, br#"{"messages":[{"role":"user","content":"Hi"}],"tools":[]}"#);
-/// # Ok::<(), tracemill_model::DecodeError>(())
-/// ```
-pub fn write_conversation<'m>(
-    messages: impl IntoIterator<Item = &'m Message<'m>>,
-    tools: Option<&[Tool<'_>]>,
-    out: &mut Vec<u8>,
-) {
-    let mut w = JsonWriter::new(out);
-    w.begin_object();
-    let messages = messages.into_iter();
-    write_said(messages.map(|message| (message, message.train())), tools, &mut w);
-    w.end_object();
-}
-
-/// Writes messages, each with its mark of what is trained on, and tools into the object that is open.
-fn write_said<'m>(
-    messages: impl Iterator<Item = (&'m Message<'m>, Option<bool>)>,
-    tools: Option<&[Tool<'_>]>,
-    w: &mut JsonWriter<'_>,
-) {
-    w.key("messages").begin_array();
-    for (message, train) in messages {
-        message.write(train, w);
-    }
-    w.end_array();
-    if let Some(tools) = tools {
-        w.key("tools").begin_array();
-        for tool in tools {
-            tool.write(w);
-        }
-        w.end_array();
     }
 }
 

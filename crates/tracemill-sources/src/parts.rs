@@ -3,7 +3,7 @@
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
     Content, DecodeError, DecodeErrorKind, Fields, Group, GroupKind, JsonView, Key, Limits, Message, RawJson,
-    Role, ScoreValue, Text, Tool, Trace, digest, write_conversation,
+    Role, ScoreValue, Text, Tool, Trace, digest,
 };
 
 use crate::record::object;
@@ -32,6 +32,11 @@ impl<'a> Span<'a> {
         })
     }
 
+    /// Passes over the next value of a cursor that [`read`](Span::read)s this one.
+    pub(crate) fn inner(self, cursor: &mut Cursor<'a>) -> Result<Span<'a>, DecodeError> {
+        Span::skip(self.text, cursor)
+    }
+
     /// The type of the value.
     pub(crate) fn kind(self) -> Kind {
         self.kind
@@ -48,12 +53,28 @@ impl<'a> Span<'a> {
         found
     }
 
+    /// The first element of a list.
+    pub(crate) fn first(self) -> Option<Span<'a>> {
+        let mut first = None;
+        let _ = self.cursor().array(|cursor, _| {
+            let element = self.inner(cursor)?;
+            first.get_or_insert(element);
+            Ok(())
+        });
+        first
+    }
+
     /// Reads the value; errors point into the record.
     pub(crate) fn read<T>(
         self,
         read: impl FnOnce(&mut Cursor<'a>) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
         read(&mut self.cursor()).map_err(|error| self.moved(&error))
+    }
+
+    /// The value as it is.
+    pub(crate) fn raw(self) -> Result<RawJson<'a>, DecodeError> {
+        self.cursor().raw()
     }
 
     /// An error at the beginning of the value.
@@ -95,45 +116,6 @@ fn below(error: DecodeError, path: &str) -> DecodeError {
     below(error, rest).in_key(key)
 }
 
-/// A value that is read as one thing, and kept as it is if the rest of the record says that it is another.
-#[derive(Debug)]
-pub(crate) struct Perhaps<'a, T> {
-    read: Result<T, DecodeError>,
-    written: &'a str,
-    limits: Limits,
-}
-
-impl<'a, T> Perhaps<'a, T> {
-    /// Reads the next value of `cursor`, which reads `record`; fails only if it is malformed.
-    pub(crate) fn read(
-        record: &'a str,
-        cursor: &mut Cursor<'a>,
-        read: impl FnOnce(&mut Cursor<'a>) -> Result<T, DecodeError>,
-    ) -> Result<Self, DecodeError> {
-        cursor.peek()?;
-        let start = cursor.offset();
-        let read = cursor.attempt(read);
-        if read.is_err() {
-            cursor.skip()?;
-        }
-        Ok(Perhaps {
-            read,
-            written: record.get(start..cursor.offset()).unwrap_or_default(),
-            limits: *cursor.limits(),
-        })
-    }
-
-    /// What was read, or why it could not be.
-    pub(crate) fn value(self) -> Result<T, DecodeError> {
-        self.read
-    }
-
-    /// The value as it is.
-    pub(crate) fn raw(&self) -> Result<RawJson<'a>, DecodeError> {
-        Cursor::with_limits(self.written, self.limits).raw()
-    }
-}
-
 /// Reads what a model saw: nothing, one thing a user says, or messages.
 pub(crate) fn read_prompt<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
     match cursor.peek()? {
@@ -149,17 +131,30 @@ pub(crate) fn read_prompt<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>
     }
 }
 
-/// Reads what a model answered: text, nothing, content of any kind, a message, or messages. Adds it to `messages`.
+/// Reads what a model answered, which is the next value of `cursor`: text, nothing, content of any kind, a message, or
+/// messages. Adds it to `messages`.
 pub(crate) fn read_response<'a>(
+    record: &'a str,
     cursor: &mut Cursor<'a>,
     messages: &mut Vec<Message<'a>>,
 ) -> Result<(), DecodeError> {
     match cursor.peek()? {
-        Kind::Array if cursor.first_has_ahead("role") => messages.extend(read_messages(cursor)?),
-        Kind::Object if cursor.has_ahead("role") => messages.push(Message::read(cursor)?),
+        Kind::Array | Kind::Object => messages.extend(response_in(Span::skip(record, cursor)?)?),
         _ => messages.push(answer(read_content(cursor)?)),
     }
     Ok(())
+}
+
+/// Reads what a model answered out of a value that was passed over.
+pub(crate) fn response_in(span: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
+    let is_list = span.kind() == Kind::Array && span.first().is_some_and(|first| first.has("role"));
+    if is_list {
+        span.read(read_messages)
+    } else if span.has("role") {
+        span.read(|cursor| Ok(vec![Message::read(cursor)?]))
+    } else {
+        span.read(|cursor| Ok(vec![answer(read_content(cursor)?)]))
+    }
 }
 
 fn read_messages<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
@@ -232,13 +227,13 @@ pub(crate) fn ordinal(value: JsonView<'_>) -> Option<u64> {
     }
 }
 
-/// Room for what a short conversation is written in.
-pub(crate) const ROOM: usize = 1 << 10;
-
 /// The group of all answers to one prompt: its key is a hash of messages and tools, as `openai-chat` has it.
 pub(crate) fn prompt_group(messages: &[Message<'_>], tools: Option<&[Tool<'_>]>) -> Group<'static> {
-    let mut canonical = Vec::with_capacity(ROOM);
-    write_conversation(messages, tools, &mut canonical);
+    let mut prompt = Trace::new();
+    prompt.messages_mut().extend(messages.iter().cloned());
+    prompt.set_tools(tools.map(<[_]>::to_vec));
+    let mut canonical = Vec::new();
+    prompt.write_json(&mut canonical);
     hash_group(&canonical)
 }
 

@@ -50,7 +50,9 @@ impl Source for PromptCompletion {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let trace = batch.read(record, context.limits(), read)?;
+        let mut cursor = Cursor::with_limits(record, context.limits());
+        let trace = read(record, &mut cursor)?;
+        cursor.finish()?;
         batch.push(trace);
         Ok(())
     }
@@ -71,7 +73,7 @@ const KEYS: [&str; 11] = [
     "scores",
 ];
 
-fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Trace<'a>, DecodeError> {
+fn read<'a>(record: &'a str, cursor: &mut Cursor<'a>) -> Result<Trace<'a>, DecodeError> {
     let mut trace = Trace::new();
     let (mut prompt, mut completion) = (None, None);
     let mut once = Once::of(&KEYS);
@@ -79,7 +81,7 @@ fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Trace<'a>, DecodeError> {
         once.note(cursor, key)?;
         match key.body() {
             "prompt" => prompt = Some(read_prompt(cursor)?),
-            "completion" => read_response(cursor, completion.insert(Vec::new()))?,
+            "completion" => read_response(record, cursor, completion.insert(Vec::new()))?,
             _ => trace.read_field(cursor, key)?,
         }
         Ok(())

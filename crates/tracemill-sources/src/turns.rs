@@ -2,118 +2,55 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    Content, DecodeError, DecodeErrorKind, Fields, Limits, Message, RawJson, Reasoning, Role, Text, ToolCall,
+    Content, DecodeError, DecodeErrorKind, Fields, Message, RawJson, Reasoning, Role, Text, ToolCall,
 };
 
-use crate::parts::said;
+use crate::parts::{Span, said};
 use crate::record::raw;
 
 /// Reads a list of turns; those with a `role` are messages as they are.
-pub(crate) fn read_turns<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
-    let limit = cursor.limits().messages();
+pub(crate) fn read_turns(list: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
     let mut turns = Vec::new();
-    cursor.array(|cursor, _| {
-        if turns.len() >= limit {
-            let message = format!("more than {limit} messages in one trace");
-            return Err(cursor.error(DecodeErrorKind::OverLimit, message));
-        }
-        turns.push(read_turn(cursor)?);
-        Ok(())
+    list.read(|cursor| {
+        let limit = cursor.limits().messages();
+        cursor.array(|cursor, _| {
+            if turns.len() >= limit {
+                let message = format!("more than {limit} messages in one trace");
+                return Err(cursor.error(DecodeErrorKind::OverLimit, message));
+            }
+            turns.push(read_turn(list.inner(cursor)?)?);
+            Ok(())
+        })
     })?;
     Ok(turns)
 }
 
 /// Reads one turn.
-pub(crate) fn read_turn<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, DecodeError> {
-    // Whether there is a `from` decides. Most turns begin with it; and few messages, which begin with their role, have one.
-    let is_message = cursor.key_ahead().is_some_and(|first| first.body() == "role");
-    let message = if is_message {
-        cursor.attempt(read_message).ok()
-    } else {
-        None
-    };
-    match message {
-        Some(message) => Ok(message),
-        None if cursor.has_ahead("from") => Turn::read(cursor)?.into_message(cursor),
-        None => Message::read(cursor),
+pub(crate) fn read_turn(span: Span<'_>) -> Result<Message<'_>, DecodeError> {
+    if !span.has("from") {
+        return span.read(Message::read);
     }
-}
-
-/// Reads a message that is no turn.
-fn read_message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, DecodeError> {
-    let message = Message::read(cursor)?;
-    if message.extra().get("from").is_some() {
-        return Err(cursor.error(DecodeErrorKind::WrongValue, "this is a turn"));
-    }
-    Ok(message)
-}
-
-/// One turn, taken apart.
-#[derive(Debug, Default)]
-pub(crate) struct Turn<'a> {
-    from: Option<Words<'a>>,
-    value: Option<Words<'a>>,
-    rest: Fields<'a>,
-}
-
-/// A string, or the type of what stands in its place.
-type Words<'a> = Result<Text<'a>, Kind>;
-
-impl<'a> Turn<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
-        let mut turn = Turn::default();
-        cursor.object(|cursor, key| {
-            match key.body() {
-                "from" => turn.from = Some(words(cursor)?),
-                "value" => turn.value = Some(words(cursor)?),
-                _ => turn.rest.read(cursor, key)?,
-            }
-            Ok(())
-        })?;
-        Ok(turn)
-    }
-
-    /// A turn of fields that were read already.
-    pub(crate) fn of(mut fields: Fields<'a>) -> Self {
-        let words = |value: RawJson<'a>| value.into_text().map_err(|value| value.kind());
-        Turn {
-            from: fields.remove("from").map(words),
-            value: fields.remove("value").map(words),
-            rest: fields,
-        }
-    }
-
-    /// The message that the turn is; `cursor` is behind it.
-    pub(crate) fn into_message(self, cursor: &mut Cursor<'_>) -> Result<Message<'a>, DecodeError> {
+    span.read(|cursor| {
+        let mut fields = Fields::read_object(cursor)?;
         let missing = |key| cursor.error(DecodeErrorKind::MissingField, format!("a turn needs a `{key}`"));
-        let from = self.from.ok_or_else(|| missing("from"))?;
-        let value = self.value.ok_or_else(|| missing("value"))?;
-        let wrong = |found: Kind| {
-            let message = format!("a turn is two strings, and this is {}", found.noun());
+        let from = fields.remove("from").ok_or_else(|| missing("from"))?;
+        let value = fields.remove("value").ok_or_else(|| missing("value"))?;
+        let wrong = |value: RawJson<'_>| {
+            let message = format!("a turn is two strings, and this is {}", value.kind().noun());
             cursor.error(DecodeErrorKind::WrongType, message)
         };
-        let (from, value) = (from.map_err(wrong)?, value.map_err(wrong)?);
-        let message = if from.body() == "function_call" {
-            called(cursor, &value).map_err(|why| {
+        let from = from.into_text().map_err(wrong)?;
+        let value = value.into_text().map_err(wrong)?;
+        let message = if from == *"function_call" {
+            called(&value).map_err(|why| {
                 let message = format!("the value of a `function_call` must be the JSON of calls: {why}");
                 cursor.error(DecodeErrorKind::WrongValue, message).in_key("value")
             })?
         } else {
             said(role(from), value)
         };
-        if self.rest.is_empty() {
-            Ok(message)
-        } else {
-            with_fields(message, &self.rest, cursor)
-        }
-    }
-}
-
-fn words<'a>(cursor: &mut Cursor<'a>) -> Result<Words<'a>, DecodeError> {
-    match cursor.peek()? {
-        Kind::String => cursor.text().map(Ok),
-        other => cursor.skip().map(|()| Err(other)),
-    }
+        with_fields(message, &fields, cursor)
+    })
 }
 
 fn role(from: Text<'_>) -> Role<'_> {
@@ -126,16 +63,10 @@ fn role(from: Text<'_>) -> Role<'_> {
 }
 
 /// A message that makes the calls in `value`: one or a list, perhaps after what was thought.
-fn called(cursor: &mut Cursor<'_>, value: &Text<'_>) -> Result<Message<'static>, DecodeError> {
+fn called(value: &Text<'_>) -> Result<Message<'static>, String> {
+    let decoded = value.decode();
     let mut message = Message::new(Role::Assistant);
     message.set_content(Content::Null);
-    if value.body().starts_with(['{', '[']) && value.body().ends_with(['}', ']']) {
-        cursor.embedded(value, Limits::default(), |cursor| {
-            read_calls(cursor, &mut message)
-        })?;
-        return Ok(message);
-    }
-    let decoded = value.decode();
     let mut json = decoded.trim();
     if let Some((thought, rest)) = json
         .strip_prefix("<think>")
@@ -146,20 +77,19 @@ fn called(cursor: &mut Cursor<'_>, value: &Text<'_>) -> Result<Message<'static>,
         json = rest.trim();
     }
     let mut cursor = Cursor::new(json);
-    read_calls(&mut cursor, &mut message)?;
-    cursor.finish()?;
-    Ok(message)
-}
-
-fn read_calls(cursor: &mut Cursor<'_>, message: &mut Message<'static>) -> Result<(), DecodeError> {
     let mut read = |cursor: &mut Cursor<'_>| {
         message.push_tool_call(ToolCall::read(cursor)?.into_owned());
         Ok(())
     };
-    match cursor.peek()? {
-        Kind::Array => cursor.array(|cursor, _| read(cursor)),
-        _ => read(cursor),
-    }
+    let result = match cursor.peek() {
+        Ok(Kind::Array) => cursor.array(|cursor, _| read(cursor)),
+        Ok(_) => read(&mut cursor),
+        Err(error) => Err(error),
+    };
+    result
+        .and_then(|()| cursor.finish())
+        .map_err(|error| error.to_string())?;
+    Ok(message)
 }
 
 /// The message with what else the turn says: marks, names and whatever a message does not know.
@@ -168,6 +98,9 @@ fn with_fields<'a>(
     fields: &Fields<'_>,
     cursor: &Cursor<'_>,
 ) -> Result<Message<'a>, DecodeError> {
+    if fields.is_empty() {
+        return Ok(message);
+    }
     // A field may be one that messages have, such as `weight`: only reading says.
     let own = raw(*cursor.limits(), |w| {
         w.begin_object();
@@ -198,7 +131,8 @@ mod tests {
     use super::*;
 
     fn turn(json: &str) -> Result<String, DecodeError> {
-        let message = read_turn(&mut Cursor::new(json))?;
+        let span = Span::skip(json, &mut Cursor::new(json))?;
+        let message = read_turn(span)?;
         let mut trace = tracemill_model::Trace::new();
         trace.push_message(message);
         let mut out = Vec::new();
@@ -219,41 +153,6 @@ mod tests {
             let json = format!(r#"{{"from":"{from}","value":"hi"}}"#);
             let expected = format!(r#"{{"messages":[{{"role":"{role}","content":"hi"}}]}}"#);
             assert_eq!(turn(&json).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn a_from_makes_a_turn_wherever_it_stands() {
-        let expected = r#"{"messages":[{"role":"assistant","content":"hi"}]}"#;
-        for json in [
-            r#"{"from":"gpt","value":"hi"}"#,
-            r#"{"value":"hi","from":"gpt"}"#,
-            r#" { "value" : "hi" , "\u0066rom" : "gpt" } "#,
-            r#"{"role":"assistant","content":"hi"}"#,
-            r#"{"content":"hi","role":"assistant"}"#,
-        ] {
-            assert_eq!(turn(json).unwrap(), expected, "{json}");
-        }
-        let both = turn(r#"{"role":"user","from":"gpt"}"#).unwrap_err();
-        assert_eq!(both.message(), "a turn needs a `value`");
-        let neither = turn(r#"{"value":"hi"}"#).unwrap_err();
-        assert_eq!(neither.message(), "a message needs a `role`");
-        let twice = turn(r#"{"from":"gpt","value":"hi","from":7}"#).unwrap_err();
-        assert_eq!(
-            (twice.kind(), twice.column()),
-            (DecodeErrorKind::DuplicateKey, 28)
-        );
-    }
-
-    #[test]
-    fn white_space_around_calls_is_none_of_them() {
-        let calls = |around: &str| {
-            let json = format!(r#"{{"from":"function_call","value":"{around}{{\"name\":\"f\"}}{around}"}}"#);
-            turn(&json)
-        };
-        let expected = r#"{"messages":[{"role":"assistant","content":null,"tool_calls":[{"name":"f"}]}]}"#;
-        for around in ["", " ", "\\n", "\u{3000}"] {
-            assert_eq!(calls(around).unwrap(), expected, "{around:?}");
         }
     }
 

@@ -9,7 +9,6 @@ mod value;
 use self::keys::{Keys, Level};
 use self::spare::{Spare, room};
 use self::string::Separators;
-use super::embedded::Inside;
 use super::stops::Stops;
 use super::{RawJson, Text};
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
@@ -43,7 +42,7 @@ pub struct Cursor<'a> {
     depth: u16,
     limits: Limits,
     separators: Separators,
-    pub(super) buffers: CursorBuffers,
+    buffers: CursorBuffers,
 }
 
 /// What a cursor keeps notes in: whoever reads many records hands them from one cursor to the next, and saves what making
@@ -53,8 +52,6 @@ pub struct CursorBuffers {
     keys: Keys,
     stops: Stops,
     spare: Spare,
-    /// For texts that hold JSON themselves.
-    pub(super) inside: Option<Box<Inside>>,
 }
 
 /// The type of the next value.
@@ -336,108 +333,28 @@ impl<'a> Cursor<'a> {
     /// Costs nothing worth mention when `type` comes first, as it nearly always does. What is malformed is left for
     /// the reading that follows to report.
     pub fn type_ahead(&mut self) -> Option<RawJson<'a>> {
-        self.ahead(|cursor| cursor.find("type").then(|| cursor.raw().ok()).flatten())
-    }
-
-    /// The first key of the object that is next, if there is one; the cursor stays where it is.
-    ///
-    /// ```
-    /// use tracemill_model::json::Cursor;
-    /// let mut cursor = Cursor::new(r#"{"role":"user","content":"Hi"}"#);
-    /// assert_eq!(cursor.key_ahead().unwrap(), "role");
-    /// assert_eq!(cursor.offset(), 0);
-    /// ```
-    pub fn key_ahead(&mut self) -> Option<Text<'a>> {
-        self.ahead(|cursor| {
-            let is_object = cursor.enters(b'{');
-            cursor.space();
-            (is_object && cursor.byte() == Some(b'"')).then(|| cursor.key().ok())?
-        })
-    }
-
-    /// Whether the next value is an object with this key; the cursor stays where it is.
-    ///
-    /// Costs nothing worth mention when the key comes first. What is malformed is left for the reading that follows to
-    /// report.
-    ///
-    /// ```
-    /// use tracemill_model::json::Cursor;
-    /// let mut cursor = Cursor::new(r#"{"from":"human","value":"Hi"}"#);
-    /// assert!(cursor.has_ahead("from") && cursor.has_ahead("value"));
-    /// assert!(!cursor.has_ahead("role"));
-    /// assert_eq!(cursor.offset(), 0);
-    /// ```
-    pub fn has_ahead(&mut self, key: &str) -> bool {
-        self.ahead(|cursor| cursor.find(key))
-    }
-
-    /// Whether the next value is a list and [has](Cursor::has_ahead) an object with this key as its first element.
-    ///
-    /// ```
-    /// use tracemill_model::json::Cursor;
-    /// let mut cursor = Cursor::new(r#"[{"role":"user"},{"name":"x"}]"#);
-    /// assert!(cursor.first_has_ahead("role") && !cursor.first_has_ahead("name"));
-    /// ```
-    pub fn first_has_ahead(&mut self, key: &str) -> bool {
-        self.ahead(|cursor| cursor.enters(b'[') && cursor.find(key))
-    }
-
-    /// Reads a value; if that fails, the cursor goes back to where it was, and the value can be read as something else.
-    ///
-    /// ```
-    /// use tracemill_model::json::Cursor;
-    /// let mut cursor = Cursor::new("[1, true]");
-    /// let flags = cursor.attempt(|cursor| cursor.array(|cursor, _| cursor.boolean().map(drop)));
-    /// assert!(flags.is_err());
-    /// assert_eq!(cursor.raw()?.as_str(), "[1,true]");
-    /// # Ok::<(), tracemill_model::DecodeError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If `read` fails.
-    pub fn attempt<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let mark = self.mark();
-        read(self).inspect_err(|_| self.rewind(mark))
-    }
-
-    /// What `look` sees; the cursor stays where it is.
-    fn ahead<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
-        let mark = self.mark();
-        let seen = look(self);
+        let found = self.find_type();
         self.rewind(mark);
-        seen
+        found
     }
 
-    /// Goes to the value that the object that is next has under this key, if it is there.
-    fn find(&mut self, wanted: &str) -> bool {
-        self.enters(b'{') && self.find_member(wanted).unwrap_or(false)
-    }
-
-    fn find_member(&mut self, wanted: &str) -> Result<bool> {
-        self.space();
-        if self.closes(b'}') {
-            return Ok(false);
-        }
+    fn find_type(&mut self) -> Option<RawJson<'a>> {
+        self.open(b'{', "an object").ok()?;
         loop {
             self.space();
-            let key = self.key()?;
+            let key = self.key().ok()?;
             self.space();
-            self.colon()?;
-            if key.body() == wanted {
-                return Ok(true);
+            self.colon().ok()?;
+            if key.body() == "type" {
+                return self.raw().ok();
             }
-            self.skip()?;
+            self.skip().ok()?;
             self.space();
-            if !self.another(b'}')? {
-                return Ok(false);
+            if !self.another(b'}').ok()? {
+                return None;
             }
         }
-    }
-
-    /// Consumes an opening bracket if it is next, and says whether it did.
-    fn enters(&mut self, bracket: u8) -> bool {
-        self.space();
-        self.byte() == Some(bracket) && self.descend().is_ok()
     }
 
     /// The place of the cursor, to go back to.

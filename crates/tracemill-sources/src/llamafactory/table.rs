@@ -10,11 +10,11 @@ use super::INFO;
 use crate::alpaca::read_history;
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::parts::{hash_group, insert, joined_key, prompt_group, said, step};
+use crate::parts::{Span, hash_group, insert, joined_key, prompt_group, said, step};
 use crate::record::{deepest, object};
 use crate::registry::json_framings;
 use crate::source::{Batch, Context, Source};
-use crate::turns::{Turn, read_turn};
+use crate::turns::read_turn;
 use crate::walk::{self, Said};
 
 /// How the records of one data set are read.
@@ -266,15 +266,11 @@ impl<'t, 'r> Row<'t, 'r> {
             };
             fields.insert(Text::new(key), value.raw());
         }
-        // What is wrong is in the turn as it was made here: its columns mean nothing.
-        let unplaced = |error: DecodeError| DecodeError::new(error.kind(), 0, error.message());
-        if self.table.form != Form::OpenAi {
-            let mut nowhere = Cursor::with_limits("", deepest());
-            return Turn::of(fields).into_message(&mut nowhere).map_err(unplaced);
-        }
         let turn = object(&fields, deepest())?;
-        let read = read_turn(&mut Cursor::with_limits(turn.as_str(), deepest()));
-        read.map(Message::into_owned).map_err(unplaced)
+        let span = Span::skip(turn.as_str(), &mut Cursor::with_limits(turn.as_str(), deepest()))?;
+        // What is wrong is in the turn as it was made here: its columns mean nothing.
+        let read = read_turn(span).map(Message::into_owned);
+        read.map_err(|error| DecodeError::new(error.kind(), 0, error.message()))
     }
 
     /// The answer in a column of its own, if there is one.

@@ -2,14 +2,13 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Fields, Group, Limits, Message, RawJson, Role, Score, ScoreValue, Text,
-    Trace, write_conversation,
+    DecodeError, DecodeErrorKind, Fields, Limits, Message, RawJson, Role, Score, ScoreValue, Text, Trace,
 };
 
 use super::{NO_PROMPT, WHOLE};
 use crate::parts::{
-    Perhaps, ROOM, hash_group, insert, joined_key, keep, prompt_group, read_prompt, read_response,
-    read_score, said, step,
+    Span, hash_group, insert, joined_key, keep, prompt_group, read_prompt, read_score, response_in, said,
+    step,
 };
 use crate::record::Once;
 use crate::source::Batch;
@@ -22,14 +21,14 @@ pub(super) struct Record<'a> {
     own: Trace<'a>,
     limits: Limits,
     /// What stands before the answers, under each of the keys that may hold it.
-    prompt: Option<Unsure<'a>>,
+    prompt: Option<Span<'a>>,
     turns: Option<Turns<'a>>,
     /// The request of the `OpenAI` dialect without messages and tools.
     input: Option<Input<'a>>,
     system: Option<Text<'a>>,
     chosen: Option<Vec<Message<'a>>>,
     rejected: Option<Vec<Message<'a>>>,
-    completion: Option<Unsure<'a>>,
+    completion: Option<Span<'a>>,
     label: Option<ScoreValue<'a>>,
 }
 
@@ -37,11 +36,8 @@ pub(super) struct Record<'a> {
 #[derive(Debug)]
 struct Turns<'a> {
     key: &'static str,
-    list: Unsure<'a>,
+    span: Span<'a>,
 }
-
-/// Messages, unless they repeat what the answers have: then they are a field.
-type Unsure<'a> = Perhaps<'a, Vec<Message<'a>>>;
 
 #[derive(Debug, Default)]
 struct Input<'a> {
@@ -111,7 +107,7 @@ impl<'a> Record<'a> {
             | "non_preferred_output"
             | "completion"
                 if cursor.null()? => {}
-            "prompt" => self.prompt = Some(Perhaps::read(record, cursor, read_prompt)?),
+            "prompt" => self.prompt = Some(Span::skip(record, cursor)?),
             "conversations" => self.read_turns(record, cursor, "conversations")?,
             "messages" => self.read_turns(record, cursor, "messages")?,
             "input" if cursor.peek()? == Kind::Object => self.read_input(cursor)?,
@@ -120,13 +116,13 @@ impl<'a> Record<'a> {
             }
             "chosen" | "preferred_output" => {
                 refuse_second(cursor, self.chosen.is_some())?;
-                self.chosen = Some(read_side(cursor)?);
+                self.chosen = Some(read_side(Span::skip(record, cursor)?)?);
             }
             "rejected" | "non_preferred_output" => {
                 refuse_second(cursor, self.rejected.is_some())?;
-                self.rejected = Some(read_side(cursor)?);
+                self.rejected = Some(read_side(Span::skip(record, cursor)?)?);
             }
-            "completion" => self.completion = Some(Perhaps::read(record, cursor, response)?),
+            "completion" => self.completion = Some(Span::skip(record, cursor)?),
             "label" | "kto_tag" => {
                 let label = read_score(cursor)?;
                 refuse_second(
@@ -149,11 +145,11 @@ impl<'a> Record<'a> {
         key: &'static str,
     ) -> Result<(), DecodeError> {
         refuse_second(cursor, self.turns.is_some())?;
-        if cursor.peek()? != Kind::Array {
-            return Err(cursor.expected("a list of turns"));
+        let span = Span::skip(record, cursor)?;
+        if span.kind() != Kind::Array {
+            return Err(span.expected("a list of turns"));
         }
-        let list = Perhaps::read(record, cursor, read_turns)?;
-        self.turns = Some(Turns { key, list });
+        self.turns = Some(Turns { key, span });
         Ok(())
     }
 
@@ -213,21 +209,31 @@ impl<'a> Record<'a> {
             batch.note(NO_PROMPT, u64::from(prompt.is_empty()));
             prompt
         };
-        let group = self.group(&prompt, [&chosen, &rejected]);
-        self.own.set_group(group);
-        let both = self.own.clone();
-        batch.push(one_of_two(both, said_before(&prompt, chosen), 0));
-        batch.push(one_of_two(self.own, said_before(&prompt, rejected), 1));
-        Ok(())
-    }
-
-    /// The group of two answers: what was said and could be called counts, identities do not.
-    fn group(&self, prompt: &[Message<'_>], answers: [&[Message<'_>]; 2]) -> Group<'static> {
-        let mut both = Vec::with_capacity(2 * ROOM);
-        for answer in answers {
-            write_conversation(prompt.iter().chain(answer), self.own.tools(), &mut both);
+        let id = self.own.id().map(|id| step(id.as_json().view()));
+        let mut both = Vec::new();
+        let mut traces = Vec::new();
+        for (trial, (name, answer)) in [("chosen", chosen), ("rejected", rejected)]
+            .into_iter()
+            .enumerate()
+        {
+            let mut trace = self.own.clone();
+            trace.messages_mut().extend(prompt.iter().cloned());
+            trace.messages_mut().extend(answer);
+            both.extend_from_slice(&conversation(&trace));
+            if let Some(id) = &id {
+                trace.set_id(joined_key(&[id.clone(), name.to_owned()]));
+            }
+            trace.set_trial(trial as u64);
+            let value = ScoreValue::Number(RawJson::from(1 - trial as u64));
+            trace.push_score(Score::new(Some(Text::new("preference")), value));
+            traces.push(trace);
         }
-        hash_group(&both)
+        let group = hash_group(&both);
+        for mut trace in traces {
+            trace.set_group(group.clone());
+            batch.push(trace);
+        }
+        Ok(())
     }
 
     fn deliver_labelled(mut self, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
@@ -241,8 +247,7 @@ impl<'a> Record<'a> {
         let prompt = match completion {
             Some(completion) => {
                 let prompt = messages.len();
-                let completion = completion.value().map_err(|error| error.in_key("completion"));
-                messages.extend(completion?);
+                messages.extend(response_in(completion).map_err(|error| error.in_key("completion"))?);
                 prompt
             }
             None => messages
@@ -267,11 +272,8 @@ impl<'a> Record<'a> {
                 keep(&mut self.own, "input", &input.rest, self.limits)?;
                 input.messages
             }
-            (None, Some(prompt), None) => prompt.value().map_err(|error| error.in_key("prompt"))?,
-            (None, None, Some(turns)) => {
-                let key = turns.key;
-                turns.list.value().map_err(|error| error.in_key(key))?
-            }
+            (None, Some(prompt), None) => prompt.read(read_prompt).map_err(|error| error.in_key("prompt"))?,
+            (None, None, Some(turns)) => turns.read()?,
             (None, None, None) => {
                 return Err(missing(
                     "without a `prompt`, `chosen` and `rejected` must be whole conversations, as lists of messages; text \
@@ -301,7 +303,7 @@ impl<'a> Record<'a> {
             } else {
                 turns.key
             };
-            insert(&mut self.own, key, turns.list.raw()?);
+            insert(&mut self.own, key, turns.span.raw()?);
         }
         if let Some(system) = self.system.take() {
             insert(&mut self.own, "system", system.into());
@@ -310,44 +312,20 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The answer with the prompt before it.
-fn said_before<'a>(prompt: &[Message<'a>], answer: Vec<Message<'a>>) -> Vec<Message<'a>> {
-    if prompt.is_empty() {
-        return answer;
+impl<'a> Turns<'a> {
+    fn read(&self) -> Result<Vec<Message<'a>>, DecodeError> {
+        read_turns(self.span).map_err(|error| error.in_key(self.key))
     }
-    let mut messages = Vec::with_capacity(prompt.len() + answer.len());
-    messages.extend_from_slice(prompt);
-    messages.extend(answer);
-    messages
-}
-
-/// The trace of one of two answers.
-fn one_of_two<'a>(mut trace: Trace<'a>, messages: Vec<Message<'a>>, trial: u64) -> Trace<'a> {
-    let name = if trial == 0 { "chosen" } else { "rejected" };
-    if let Some(id) = trace.id().map(|id| step(id.as_json().view())) {
-        trace.set_id(joined_key(&[id, name.to_owned()]));
-    }
-    trace.set_trial(trial);
-    *trace.messages_mut() = messages;
-    let value = ScoreValue::Number(RawJson::from(1 - trial));
-    trace.push_score(Score::new(Some(Text::new("preference")), value));
-    trace
 }
 
 /// Reads one of two answers: text, a turn, a message, or messages.
-fn read_side<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
-    match cursor.peek()? {
-        Kind::Object if cursor.has_ahead("from") => Ok(vec![read_turn(cursor)?]),
-        Kind::Array => read_turns(cursor),
-        Kind::Object | Kind::String | Kind::Null => response(cursor),
-        _ => Err(cursor.expected("an answer")),
+fn read_side(span: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
+    match span.kind() {
+        Kind::Object if span.has("from") => Ok(vec![read_turn(span)?]),
+        Kind::Array => read_turns(span),
+        Kind::Object | Kind::String | Kind::Null => response_in(span),
+        _ => Err(span.expected("an answer")),
     }
-}
-
-fn response<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
-    let mut messages = Vec::new();
-    read_response(cursor, &mut messages)?;
-    Ok(messages)
 }
 
 /// Whether an answer begins where the conversation does.
@@ -355,6 +333,16 @@ fn is_whole(answer: &[Message<'_>]) -> bool {
     answer
         .first()
         .is_some_and(|first| matches!(first.role(), Role::System | Role::Developer | Role::User))
+}
+
+/// The canonical form of what was said and could be called: identities do not count.
+fn conversation(trace: &Trace<'_>) -> Vec<u8> {
+    let mut said = Trace::new();
+    said.messages_mut().extend(trace.messages().iter().cloned());
+    said.set_tools(trace.tools().map(<[_]>::to_vec));
+    let mut canonical = Vec::new();
+    said.write_json(&mut canonical);
+    canonical
 }
 
 fn is_judged(label: &ScoreValue<'_>) -> bool {

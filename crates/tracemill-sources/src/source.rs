@@ -218,6 +218,13 @@ pub trait Source: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether a record may name an earlier one; where none of an input does, nobody asks for references. To be told at a
+    /// glance: a record that names none may be taken for one that does.
+    fn may_refer(&self, record: &str) -> bool {
+        let _ = record;
+        true
+    }
+
     /// What a record is called, and the one it goes on with; `None` if it is malformed.
     fn reference(&self, context: &Context, record: &str) -> Option<Reference> {
         let _ = (context, record);
@@ -476,6 +483,10 @@ impl<'a> Batch<'a> {
 
     /// Adds a trace.
     pub fn push(&mut self, trace: Trace<'a>) {
+        // Nearly every record holds one.
+        if self.traces.capacity() == 0 {
+            self.traces.reserve_exact(1);
+        }
         self.traces.push(trace);
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use tracemill_model::json::{IndexedJson, JsonIndex};
+use tracemill_model::json::{CursorBuffers, IndexedJson, JsonIndex};
 use tracemill_model::{JsonView, RawJson};
 
 /// Texts, and places in texts, that are made while records are read and that traces borrow from, as they do from the records.
@@ -33,7 +33,7 @@ impl Texts {
             json => json,
         };
         let free = texts.free();
-        *texts = free.next();
+        *texts = free;
         let view = json.unwrap_or_else(|owned| free.text.get_or_init(|| owned).view());
         free.index.get_or_init(|| index).of(view)
     }
@@ -45,6 +45,19 @@ impl Texts {
             free = free.next();
         }
         free
+    }
+
+    /// Gives the buffers to whoever reads the next record: nothing borrows from them any more.
+    pub fn leave_to(self, buffers: &mut CursorBuffers) {
+        let mut texts = self;
+        loop {
+            let next = texts.next.take();
+            buffers.reclaim_indexed(texts.text.take(), texts.index.take());
+            match next {
+                Some(next) => texts = *next,
+                None => return,
+            }
+        }
     }
 
     fn next(&self) -> &Texts {
@@ -111,6 +124,6 @@ mod tests {
         for number in 0..200_000 {
             Texts::keep(&mut free, spelled(number));
         }
-        assert!(free.index.get().is_none());
+        assert!(free.free().index.get().is_none());
     }
 }

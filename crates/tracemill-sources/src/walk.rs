@@ -21,8 +21,10 @@ pub(crate) fn record<'a>(
     record: &'a str,
     batch: &mut Batch<'a>,
 ) -> Result<JsonView<'a>, DecodeError> {
-    let whole = object(context, record)?;
-    Ok(batch.keep(whole))
+    let whole = batch.read(record, context.limits(), Cursor::indexed)?;
+    let whole = batch.keep(whole);
+    expect(whole, Kind::Object)?;
+    Ok(whole)
 }
 
 /// The whole record, whatever it is.
@@ -47,6 +49,13 @@ pub(crate) fn member<'v>(object: JsonView<'v>, key: &str, kind: Kind) -> Result<
     let value = object.get(key).ok_or_else(|| missing(key))?;
     expect(value, kind).map_err(|error| error.in_key(key))?;
     Ok(value)
+}
+
+/// The text of the member `key`, which was looked for and must be there.
+pub(crate) fn text_of<'v>(value: Option<JsonView<'v>>, key: &str) -> Result<Text<'v>, DecodeError> {
+    let value = value.ok_or_else(|| missing(key))?;
+    expect(value, Kind::String).map_err(|error| error.in_key(key))?;
+    Ok(value.as_text().unwrap_or_default())
 }
 
 /// The error for a member that is not there.

@@ -5,6 +5,7 @@ use std::fmt;
 use tracemill_curate::{Distribution, TokenCounts};
 use tracemill_formats::{EncodeError, Losses, Scratch};
 use tracemill_io::{Extent, Gatherer, Record};
+use tracemill_model::json::CursorBuffers;
 use tracemill_model::{Example, JsonWriter, Labelled, Locator, Side, Span, Trace, Turns};
 use tracemill_pairs::PromptMode;
 use tracemill_sources::{Batch, Source, Superseded, Texts};
@@ -41,6 +42,8 @@ pub(crate) struct Done {
     pub(crate) tokens: Option<TokenCounts>,
     tally: LossTally,
     scratch: Scratch,
+    /// What records are read with.
+    cursor: CursorBuffers,
 }
 
 impl Done {
@@ -170,14 +173,16 @@ impl Work<'_> {
         mut visit: impl FnMut(&Record<'_>, usize, &Trace<'_>, &mut Done) -> Result<(), Error>,
     ) {
         done.clear();
-        let texts = Texts::new();
-        let mut batch = Batch::new(&texts);
         for (ordinal, record) in (numbered.first..).zip(numbered.block.records()) {
             self.count(&record, done);
+            let texts = Texts::new();
+            let mut batch = Batch::reusing(&texts, std::mem::take(&mut done.cursor));
             let visited = self.record(&record, ordinal, &mut batch, done).and_then(|()| {
                 let mut traces = batch.traces().iter().enumerate();
                 traces.try_for_each(|(which, trace)| visit(&record, which, trace, done))
             });
+            done.cursor = batch.into_buffers();
+            texts.leave_to(&mut done.cursor);
             if let Err(error) = visited {
                 done.failure = Some(error);
                 break;

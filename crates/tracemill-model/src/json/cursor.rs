@@ -2,13 +2,16 @@
 
 mod grammar;
 mod keys;
+mod known;
 mod spare;
 mod string;
 mod value;
 
 use self::keys::{Keys, Level};
-use self::spare::{Spare, room};
+use self::known::Known;
+use self::spare::{Spare, Whole};
 use self::string::Separators;
+use super::index::Node;
 use super::stops::Stops;
 use super::{RawJson, Text};
 use crate::error::{DecodeError, DecodeErrorKind, excerpt};
@@ -42,6 +45,7 @@ pub struct Cursor<'a> {
     depth: u16,
     limits: Limits,
     separators: Separators,
+    known: Known<'a>,
     buffers: CursorBuffers,
 }
 
@@ -52,6 +56,7 @@ pub struct CursorBuffers {
     keys: Keys,
     stops: Stops,
     spare: Spare,
+    whole: Whole,
 }
 
 /// The type of the next value.
@@ -130,8 +135,19 @@ impl<'a> Cursor<'a> {
             depth: 0,
             limits,
             separators: Separators::default(),
+            known: Known::default(),
             buffers,
         }
+    }
+
+    /// A cursor over a canonical value that was checked, and of which these places are known; as deep as can be asked for.
+    pub(super) fn over(text: &'a str, nodes: &'a [Node]) -> Self {
+        let mut cursor = Cursor::with_limits(text, Limits::default().with_depth(Limits::MAX_DEPTH));
+        cursor.known = Known::of(nodes);
+        if !nodes.is_empty() {
+            cursor.buffers.keys.trust();
+        }
+        cursor
     }
 
     /// The buffers, for the next cursor.

@@ -66,6 +66,10 @@ impl JsonIndex {
         self.0.is_empty()
     }
 
+    pub(super) fn into_nodes(self) -> Vec<Node> {
+        self.0
+    }
+
     /// The value that was indexed, to look into with these places. (With those of another value nothing in it is found, or
     /// something else.)
     pub fn of<'v>(&'v self, value: JsonView<'v>) -> JsonView<'v> {
@@ -82,20 +86,19 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// A token that begins here. (Offsets beyond four bytes are wrong, and such an index is thrown away.)
+    /// A token with nothing inside of it. (Offsets beyond four bytes are wrong, and such an index is thrown away.)
     #[inline]
-    pub(super) fn begin(start: usize) -> Self {
-        let start = start as u32;
+    pub(super) fn new(start: usize, end: usize) -> Self {
         Node {
-            start,
-            end: start,
+            start: start as u32,
+            end: end as u32,
             size: 1,
         }
     }
 
-    /// It ends here, and has so many nodes.
+    /// An array or object ends here, and has so many nodes.
     #[inline]
-    pub(super) fn finish(&mut self, end: usize, size: usize) {
+    pub(super) fn close(&mut self, end: usize, size: usize) {
         self.end = end as u32;
         self.size = size as u32;
     }

@@ -2,8 +2,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::cursor::{Cursor, Kind};
-use super::{Elements, JsonView, Members, Text, canonical};
+use super::{Elements, JsonView, JsonWriter, Members, Text, canonical};
 use crate::error::DecodeError;
+use crate::limits::Limits;
 
 /// Any JSON value, kept as it was written: order of keys and text of numbers; white space between tokens is gone and
 /// strings are canonical.
@@ -85,7 +86,8 @@ impl<'a> RawJson<'a> {
     /// # Ok::<(), tracemill_model::DecodeError>(())
     /// ```
     pub fn object<'v>(members: impl IntoIterator<Item = (Text<'v>, JsonView<'v>)>) -> RawJson<'static> {
-        let mut text = String::from("{");
+        let mut text = String::with_capacity(64);
+        text.push('{');
         for (key, value) in members {
             text.push_str(if text.len() > 1 { ",\"" } else { "\"" });
             text.push_str(key.body());
@@ -94,6 +96,50 @@ impl<'a> RawJson<'a> {
         }
         text.push('}');
         RawJson(text.into())
+    }
+
+    /// The value that `write` writes: exactly one, and no key twice in one of its objects.
+    ///
+    /// It is taken as it was written, because reading it again would cost more than writing it did; a debug build does so.
+    ///
+    /// ```
+    /// use tracemill_model::RawJson;
+    /// let mark = RawJson::parse("[1.0]")?;
+    /// let made = RawJson::written(|w| {
+    ///     w.begin_object();
+    ///     w.key("mark").raw(&mark);
+    ///     w.end_object();
+    /// });
+    /// assert_eq!(made.as_str(), r#"{"mark":[1.0]}"#);
+    /// # Ok::<(), tracemill_model::DecodeError>(())
+    /// ```
+    pub fn written(write: impl FnOnce(&mut JsonWriter<'_>)) -> RawJson<'static> {
+        let mut out = Vec::new();
+        write(&mut JsonWriter::new(&mut out));
+        // A writer puts one text behind the other.
+        let text = String::from_utf8(out).unwrap_or_default();
+        debug_assert!(
+            RawJson::of(&text).is_some_and(|read| *read.0 == *text),
+            "no value, or not a canonical one: {text}"
+        );
+        RawJson(text.into())
+    }
+
+    /// A value as deep as can be asked for; nothing if it is none.
+    fn of(text: &'a str) -> Option<Self> {
+        let limits = Limits::default().with_depth(Limits::MAX_DEPTH);
+        let mut cursor = Cursor::with_limits(text, limits);
+        let raw = cursor.raw().ok()?;
+        cursor.finish().ok()?;
+        Some(raw)
+    }
+
+    /// The text, if it does not borrow from a record.
+    pub(super) fn into_owned_text(self) -> Option<String> {
+        match self.0 {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(text),
+        }
     }
 
     pub(crate) fn from_canonical(text: impl Into<Cow<'a, str>>) -> Self {

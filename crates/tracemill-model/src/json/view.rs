@@ -4,7 +4,6 @@ use std::hash::{Hash, Hasher};
 use super::cursor::{Cursor, Kind};
 use super::index::Node;
 use super::{RawJson, Text, canonical, scan};
-use crate::limits::Limits;
 
 /// A JSON value that was checked and is canonical, as [`RawJson`] is, and that somebody else keeps: what is found in it borrows
 /// from there.
@@ -95,7 +94,7 @@ impl<'a> JsonView<'a> {
 
     /// A cursor over the value, which was checked once and may be as deep as can be asked for.
     pub fn cursor(self) -> Cursor<'a> {
-        Cursor::with_limits(self.text, Limits::default().with_depth(Limits::MAX_DEPTH))
+        Cursor::over(self.text, self.nodes)
     }
 
     /// The members of an object in order; nothing for other values.

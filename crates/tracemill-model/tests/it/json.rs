@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{DecodeErrorKind, JsonView, Limits, RawJson};
+use tracemill_model::json::{Cursor, CursorBuffers, Kind};
+use tracemill_model::{DecodeError, DecodeErrorKind, JsonView, Limits, RawJson};
 
 use crate::strategies::{dice, edited, edits, tree};
 use crate::tree::Tree;
@@ -77,6 +77,59 @@ fn same_inside(indexed: JsonView<'_>, searched: JsonView<'_>) -> Result<(), Test
     Ok(())
 }
 
+/// Reads a value twice, token by token: a member is kept raw, passed over, or read, and now and then looked at ahead.
+fn read_again(known: &mut Cursor<'_>, plain: &mut Cursor<'_>) -> Result<(), DecodeError> {
+    match known.peek()? {
+        Kind::Array => {
+            let mut read = Vec::new();
+            known.array(|known, index| {
+                let value = if index % 2 == 0 {
+                    Some(known.raw()?)
+                } else {
+                    known.skip().map(|()| None)?
+                };
+                read.push((value.map(RawJson::into_owned), known.offset()));
+                Ok(())
+            })?;
+            plain.array(|plain, index| {
+                let raw = plain.raw()?;
+                let (value, behind) = &read[index];
+                assert!(value.as_ref().is_none_or(|value| *value == raw));
+                assert_eq!(plain.offset(), *behind);
+                Ok(())
+            })?;
+        }
+        Kind::Object => {
+            let mut read = Vec::new();
+            known.object(|known, key| {
+                let ahead = known.type_ahead().map(RawJson::into_owned);
+                let value = match read.len() % 3 {
+                    0 if known.peek()? == Kind::String => Some(known.text()?.to_string()),
+                    1 => known.skip().map(|()| None)?,
+                    _ => Some(known.raw()?.to_string()),
+                };
+                read.push((key.clone().into_owned(), ahead, value, known.offset()));
+                Ok(())
+            })?;
+            let mut read = read.into_iter();
+            plain.object(|plain, key| {
+                let (known_key, ahead, value, behind) = read.next().expect("as many members");
+                assert_eq!(known_key, *key);
+                assert_eq!(ahead, plain.type_ahead().map(RawJson::into_owned));
+                let raw = plain.raw()?;
+                let text = raw.view().as_text().map(|text| text.to_string());
+                assert!(value.is_none_or(|value| value == raw.to_string() || Some(value) == text));
+                assert_eq!(plain.offset(), behind);
+                Ok(())
+            })?;
+            assert!(read.next().is_none());
+            return known.finish();
+        }
+        _ => assert_eq!(known.raw()?, plain.raw()?),
+    }
+    known.finish()
+}
+
 proptest! {
     #[test]
     fn an_index_leads_where_searching_does(tree in tree(), mut dice in dice()) {
@@ -87,6 +140,32 @@ proptest! {
         let searched = RawJson::parse(&spelled).unwrap();
         same_inside(indexed.view(), searched.view())?;
         same_inside(indexed.into_owned().view(), searched.view())?;
+    }
+
+    #[test]
+    fn what_was_indexed_is_read_again_as_what_was_not(tree in tree(), mut dice in dice()) {
+        let spelled = tree.spelled(&mut dice);
+        let indexed = Cursor::new(&spelled).indexed().unwrap();
+        let searched = RawJson::parse(&spelled).unwrap();
+        read_again(&mut indexed.view().cursor(), &mut searched.view().cursor()).unwrap();
+        // Parts have places of their own.
+        for (a, b) in indexed.view().elements().zip(searched.view().elements()) {
+            read_again(&mut a.cursor(), &mut b.cursor()).unwrap();
+        }
+    }
+
+    #[test]
+    fn buffers_serve_again_for_values_of_any_size(trees in proptest::collection::vec(tree(), 1..6), mut dice in dice()) {
+        let mut buffers = CursorBuffers::default();
+        for tree in trees {
+            let spelled = tree.spelled(&mut dice);
+            let mut cursor = Cursor::reusing(&spelled, Limits::default(), buffers);
+            let (json, index) = cursor.indexed().unwrap().into_parts();
+            buffers = cursor.into_buffers();
+            prop_assert_eq!(json.as_str(), tree.canonical());
+            same_inside(index.of(json.view()), RawJson::parse(&spelled).unwrap().view())?;
+            buffers.reclaim_indexed(json.into_view().err(), Some(index));
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::json::{Text, canonical, scan};
 pub(super) struct Keys {
     list: Vec<Key>,
     filter: Filter,
+    /// Where the inside of the last key begins, if the keys were compared before and are not noted.
+    trusted: Option<usize>,
 }
 
 /// Whether a key of the innermost object may stand there twice: only then they are compared. Nearly every object is done
@@ -22,10 +24,15 @@ struct Filter {
 
 impl Filter {
     #[inline]
-    fn add(&mut self, head: u64) {
+    fn bit(head: u64) -> u64 {
         /// Spreads the beginning over the highest bits: 2^64 divided by the golden ratio.
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let bit = 1 << (head.wrapping_mul(SPREAD) >> 58);
+        1 << (head.wrapping_mul(SPREAD) >> 58)
+    }
+
+    #[inline]
+    fn add(&mut self, head: u64) {
+        let bit = Filter::bit(head);
         self.twice |= self.seen & bit;
         self.seen |= bit;
     }
@@ -64,6 +71,12 @@ impl Keys {
     pub(super) fn clear(&mut self) {
         self.list.clear();
         self.filter = Filter::default();
+        self.trusted = None;
+    }
+
+    /// Says that the keys of all objects were compared before.
+    pub(super) fn trust(&mut self) {
+        self.trusted = Some(0);
     }
 
     /// How it is now, to go back to.
@@ -93,7 +106,12 @@ impl Keys {
     /// Notes a key by its [`head`], and where its inside begins.
     #[inline]
     pub(super) fn push(&mut self, start: usize, head: u64) {
+        // Asked here, where nearly nobody comes by, so that it costs nothing elsewhere.
         if self.list.capacity() == 0 {
+            if let Some(last) = &mut self.trusted {
+                *last = start;
+                return;
+            }
             self.list.reserve(32);
         }
         self.list.push(Key { head, start });
@@ -102,7 +120,7 @@ impl Keys {
 
     /// Where the inside of the last key begins.
     pub(super) fn last(&self) -> Option<usize> {
-        self.list.last().map(|key| key.start)
+        self.trusted.or(self.list.last().map(|key| key.start))
     }
 
     /// Ends the object that began with `level`; gives where the first key begins that its object has already.
@@ -111,7 +129,7 @@ impl Keys {
         let second = if self.filter.twice == 0 {
             None
         } else {
-            second(text, &self.list[level.first..])
+            second(text, &self.list[level.first..], self.filter.twice)
         };
         self.rewind(level);
         second
@@ -120,11 +138,11 @@ impl Keys {
 
 /// Where the first key begins that stands there already.
 #[inline(never)]
-fn second(text: &str, keys: &[Key]) -> Option<usize> {
-    /// Up to here comparing each with each is faster than sorting.
-    const FEW: usize = 16;
+fn second(text: &str, keys: &[Key], twice: u64) -> Option<usize> {
+    /// Up to here comparing those that share a bit with each is faster than sorting.
+    const FEW: usize = 64;
     if keys.len() <= FEW {
-        among_few(text, keys)
+        among_few(text, keys, twice)
     } else {
         among_many(text, keys)
     }
@@ -147,12 +165,16 @@ pub(super) fn head(key: &str) -> u64 {
         .fold(0, |head, &byte| head << 8 | u64::from(byte))
 }
 
-fn among_few(text: &str, keys: &[Key]) -> Option<usize> {
-    let twice = |(index, key): (usize, &Key)| {
+fn among_few(text: &str, keys: &[Key], twice: u64) -> Option<usize> {
+    let suspects = keys
+        .iter()
+        .enumerate()
+        .filter(|(_, key)| twice & Filter::bit(key.head) != 0);
+    let is_second = |(index, key): (usize, &Key)| {
         let same = |other: &Key| key.head == other.head && key.same(*other, text);
         keys[..index].iter().any(same).then_some(key.start)
     };
-    keys.iter().enumerate().find_map(twice)
+    suspects.into_iter().find_map(is_second)
 }
 
 #[cold]

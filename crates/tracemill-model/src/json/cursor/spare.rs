@@ -1,6 +1,8 @@
 //! Buffers for tokens that are spelled anew.
 
 use super::CursorBuffers;
+use crate::json::index::Node;
+use crate::json::{JsonIndex, RawJson};
 use crate::trace::Trace;
 
 /// Texts that nobody needs any more, to be filled again: a large one costs more to be had and to be given back than to be
@@ -43,7 +45,54 @@ pub(super) fn room(left: usize, passed: usize) -> usize {
     }
 }
 
+/// What a whole record is spelled anew in, and its places.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    pub(super) text: String,
+    pub(super) nodes: Vec<Node>,
+}
+
+/// So large a text and so many places are kept for the next record.
+const LARGE_TEXT: usize = 1 << 20;
+const MANY_NODES: usize = 1 << 16;
+
+impl Whole {
+    /// Buffers for a record of so many bytes.
+    pub(super) fn take(&mut self, bytes: usize) -> Whole {
+        let mut taken = std::mem::take(self);
+        if taken.nodes.capacity() == 0 {
+            // What short tokens come to, up to a thousand, because long records tend to hold long texts.
+            taken.nodes.reserve((bytes / 16 + 8).min(1024));
+        }
+        taken
+    }
+
+    pub(super) fn keep_text(&mut self, mut text: String) {
+        if text.capacity() > self.text.capacity() && text.capacity() <= LARGE_TEXT {
+            text.clear();
+            self.text = text;
+        }
+    }
+
+    fn keep_nodes(&mut self, mut nodes: Vec<Node>) {
+        if nodes.capacity() > self.nodes.capacity() && nodes.capacity() <= MANY_NODES {
+            nodes.clear();
+            self.nodes = nodes;
+        }
+    }
+}
+
 impl CursorBuffers {
+    /// Takes what an indexed record was kept in and nobody looks into any more: the next one goes there.
+    pub fn reclaim_indexed(&mut self, json: Option<RawJson<'static>>, index: Option<JsonIndex>) {
+        if let Some(text) = json.and_then(RawJson::into_owned_text) {
+            self.whole.keep_text(text);
+        }
+        if let Some(index) = index {
+            self.whole.keep_nodes(index.into_nodes());
+        }
+    }
+
     /// Takes a trace that nobody needs any more, and keeps the texts for the next one that were made for its messages.
     pub fn reclaim(&mut self, mut trace: Trace<'_>) {
         for message in trace.messages_mut() {

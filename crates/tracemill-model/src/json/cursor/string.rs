@@ -24,6 +24,10 @@ impl<'a> Cursor<'a> {
     /// Consumes a string whose first stop is not near, or not a quote.
     #[inline(never)]
     fn long_string(&mut self, start: usize) -> Result<Text<'a>> {
+        if let Some(end) = self.known.end(start - 1) {
+            self.at = end;
+            return Ok(Text::from_canonical(&self.text[start..end - 1]));
+        }
         let stop = self.next_stop(start);
         let closed = self.text.as_bytes().get(stop) == Some(&b'"');
         if closed && !self.holds_separator(start, stop) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::spare::{Whole, room};
 use super::{Cursor, Result};
 use crate::json::index::{IndexedJson, Node};
 use crate::json::{RawJson, Text};
@@ -14,6 +15,10 @@ impl<'a> Cursor<'a> {
     pub fn raw(&mut self) -> Result<RawJson<'a>> {
         self.space();
         let start = self.at;
+        if let Some(end) = self.known.end(start) {
+            self.at = end;
+            return Ok(RawJson::from_canonical(&self.text[start..end]));
+        }
         let mut compact = Compact::from(start);
         self.value(&mut compact)?;
         Ok(RawJson::from_canonical(compact.finish(self.text, start, self.at)))
@@ -26,12 +31,17 @@ impl<'a> Cursor<'a> {
     pub fn indexed(&mut self) -> Result<IndexedJson<'a>> {
         self.space();
         let start = self.at;
+        let Whole { text: out, nodes } = self.buffers.whole.take(self.text.len() - start);
         let mut indexed = Indexed {
-            compact: Compact::from(start),
-            nodes: Vec::with_capacity(nodes(self.text.len() - start)),
+            compact: Compact {
+                out,
+                ..Compact::from(start)
+            },
+            nodes,
         };
         self.value(&mut indexed)?;
-        let text = indexed.compact.finish(self.text, start, self.at);
+        let (text, unused) = indexed.compact.finish_in(self.text, start, self.at);
+        self.buffers.whole.keep_text(unused);
         Ok(IndexedJson::new(RawJson::from_canonical(text), indexed.nodes))
     }
 
@@ -69,26 +79,40 @@ impl<'a> Cursor<'a> {
     /// As [`raw`](Cursor::raw).
     pub fn skip(&mut self) -> Result<()> {
         self.space();
+        if let Some(end) = self.known.end(self.at) {
+            self.at = end;
+            return Ok(());
+        }
         self.value(&mut Nothing)
     }
 
     fn value(&mut self, keep: &mut impl Keep) -> Result<()> {
-        let token = keep.begin(self.at);
+        let place = keep.place(self.at);
         match self.byte() {
             Some(b'"') => {
                 let start = self.at + 1;
                 let text = self.string()?;
                 self.keep_string(keep, start, &text);
             }
-            Some(b'{') => self.object_value(keep)?,
-            Some(b'[') => self.array_value(keep)?,
+            Some(b'{') => {
+                let open = keep.open(place);
+                self.object_value(keep)?;
+                keep.close(open, self.at);
+                return Ok(());
+            }
+            Some(b'[') => {
+                let open = keep.open(place);
+                self.array_value(keep)?;
+                keep.close(open, self.at);
+                return Ok(());
+            }
             Some(b'-' | b'0'..=b'9') => self.skip_number()?,
             Some(b'n') => self.literal("null")?,
             Some(b't') => self.literal("true")?,
             Some(b'f') => self.literal("false")?,
             _ => return Err(self.unexpected("a value")),
         }
-        keep.end(token, self.at);
+        keep.token(place, self.at);
         Ok(())
     }
 
@@ -119,10 +143,10 @@ impl<'a> Cursor<'a> {
         }
         let level = self.buffers.keys.open();
         loop {
-            let (start, token) = (self.at + 1, keep.begin(self.at));
+            let (start, place) = (self.at + 1, keep.place(self.at));
             let key = self.key()?;
             self.keep_string(keep, start, &key);
-            keep.end(token, self.at);
+            keep.token(place, self.at);
             self.gap(keep);
             self.colon()?;
             self.gap(keep);
@@ -158,14 +182,22 @@ impl<'a> Cursor<'a> {
 
 /// What becomes of a value while it is checked.
 trait Keep {
-    /// What stands for a token that began.
-    type Token;
+    /// What stands for an offset.
+    type Place;
+    /// What stands for an array or object that is open.
+    type Open;
 
-    /// A key or value begins.
-    fn begin(&mut self, at: usize) -> Self::Token;
+    /// The place where a key or value begins.
+    fn place(&self, at: usize) -> Self::Place;
+
+    /// A key, or a value with nothing inside of it, began at a place and ends here.
+    fn token(&mut self, start: Self::Place, at: usize);
+
+    /// An array or object begins.
+    fn open(&mut self, start: Self::Place) -> Self::Open;
 
     /// It ends.
-    fn end(&mut self, token: Self::Token, at: usize);
+    fn close(&mut self, open: Self::Open, at: usize);
 
     /// The bytes between two offsets are not part of the canonical form.
     fn leave_out(&mut self, text: &str, from: usize, to: usize);
@@ -178,13 +210,20 @@ trait Keep {
 struct Nothing;
 
 impl Keep for Nothing {
-    type Token = ();
+    type Place = ();
+    type Open = ();
 
     #[inline]
-    fn begin(&mut self, _: usize) {}
+    fn place(&self, _: usize) {}
 
     #[inline]
-    fn end(&mut self, (): (), _: usize) {}
+    fn token(&mut self, (): (), _: usize) {}
+
+    #[inline]
+    fn open(&mut self, (): ()) {}
+
+    #[inline]
+    fn close(&mut self, (): (), _: usize) {}
 
     #[inline]
     fn leave_out(&mut self, _: &str, _: usize, _: usize) {}
@@ -201,17 +240,25 @@ struct Compact {
 }
 
 impl Keep for Compact {
-    type Token = ();
+    type Place = ();
+    type Open = ();
 
     #[inline]
-    fn begin(&mut self, _: usize) {}
+    fn place(&self, _: usize) {}
 
     #[inline]
-    fn end(&mut self, (): (), _: usize) {}
+    fn token(&mut self, (): (), _: usize) {}
+
+    #[inline]
+    fn open(&mut self, (): ()) {}
+
+    #[inline]
+    fn close(&mut self, (): (), _: usize) {}
 
     fn leave_out(&mut self, text: &str, from: usize, to: usize) {
-        if self.out.capacity() == 0 {
-            self.out = String::with_capacity(super::room(text.len() - self.copied, from - self.copied));
+        if self.out.is_empty() {
+            self.out
+                .reserve(room(text.len() - self.copied, from - self.copied));
         }
         self.out.push_str(&text[self.copied..from]);
         self.copied = to;
@@ -231,19 +278,18 @@ impl Compact {
         }
     }
 
-    fn finish(mut self, text: &str, start: usize, end: usize) -> Cow<'_, str> {
+    fn finish(self, text: &str, start: usize, end: usize) -> Cow<'_, str> {
+        self.finish_in(text, start, end).0
+    }
+
+    /// The canonical form, and the buffer if it did not go there.
+    fn finish_in(mut self, text: &str, start: usize, end: usize) -> (Cow<'_, str>, String) {
         if self.copied == start {
-            return Cow::Borrowed(&text[start..end]);
+            return (Cow::Borrowed(&text[start..end]), self.out);
         }
         self.out.push_str(&text[self.copied..end]);
-        Cow::Owned(self.out)
+        (Cow::Owned(self.out), String::new())
     }
-}
-
-/// The number of keys and values to make room for in so many bytes: what short tokens come to, up to a thousand, because long
-/// records tend to hold long texts.
-fn nodes(bytes: usize) -> usize {
-    (bytes / 16 + 8).min(1024)
 }
 
 /// The canonical form, and where its tokens stand.
@@ -252,28 +298,34 @@ struct Indexed {
     nodes: Vec<Node>,
 }
 
-impl Indexed {
+impl Keep for Indexed {
     /// The offset in the canonical form.
+    type Place = usize;
+    /// The number of the node.
+    type Open = usize;
+
     #[inline]
-    fn canonical(&self, at: usize) -> usize {
+    fn place(&self, at: usize) -> usize {
         self.compact.out.len() + (at - self.compact.copied)
     }
-}
-
-impl Keep for Indexed {
-    type Token = usize;
 
     #[inline]
-    fn begin(&mut self, at: usize) -> usize {
-        let token = self.nodes.len();
-        self.nodes.push(Node::begin(self.canonical(at)));
-        token
+    fn token(&mut self, start: usize, at: usize) {
+        let end = self.place(at);
+        self.nodes.push(Node::new(start, end));
     }
 
     #[inline]
-    fn end(&mut self, token: usize, at: usize) {
-        let (end, behind) = (self.canonical(at), self.nodes.len());
-        self.nodes[token].finish(end, behind - token);
+    fn open(&mut self, start: usize) -> usize {
+        let open = self.nodes.len();
+        self.nodes.push(Node::new(start, start));
+        open
+    }
+
+    #[inline]
+    fn close(&mut self, open: usize, at: usize) {
+        let (end, behind) = (self.place(at), self.nodes.len());
+        self.nodes[open].close(end, behind - open);
     }
 
     fn leave_out(&mut self, text: &str, from: usize, to: usize) {

@@ -88,11 +88,12 @@ fn deliver<'v>(
 ) -> Result<(), DecodeError> {
     let steps = walk::member(trajectory, "steps", Kind::Array)?;
     let mut said = Said::new(context.limits());
+    let mut references = Vec::new();
     for (index, step) in steps.elements().enumerate() {
-        let read = read_step(step, &mut said, batch);
+        let read = read_step(step, &mut said, &mut references, batch);
         read.map_err(|error| error.in_index(index).in_key("steps"))?;
     }
-    batch.note(MISSING, missing_subagents(trajectory, steps));
+    batch.note(MISSING, missing_subagents(trajectory, &references));
     let id = ["/trajectory_id", "/session_id"]
         .iter()
         .find_map(|key| walk::text(trajectory, key));
@@ -133,33 +134,42 @@ const STEP: [&str; 5] = [
     "observation",
 ];
 
-fn read_step<'v>(step: JsonView<'v>, said: &mut Said<'v>, batch: &mut Batch<'v>) -> Result<(), DecodeError> {
+/// Reads a step, and notes the lists of sub-agents that its results refer to.
+fn read_step<'v>(
+    step: JsonView<'v>,
+    said: &mut Said<'v>,
+    references: &mut Vec<JsonView<'v>>,
+    batch: &mut Batch<'v>,
+) -> Result<(), DecodeError> {
     walk::expect(step, Kind::Object)?;
-    let source = walk::member(step, "source", Kind::String)?;
-    let source = source.as_text().unwrap_or_default();
+    let [source, words, thought, calls, observation, llm_calls, copied] = step.pick([
+        "source",
+        "message",
+        "reasoning_content",
+        "tool_calls",
+        "observation",
+        "llm_call_count",
+        "is_copied_context",
+    ]);
+    let given = |value: Option<JsonView<'v>>| value.filter(|value| !value.is_null());
+    let source = walk::text_of(source, "source")?;
     let role = match source.body() {
         "agent" => Role::Assistant,
         _ => Role::named(source),
     };
-    let mut message = walk::spoken(role, step.get("message")).map_err(|error| error.in_key("message"))?;
-    if let Some(thought) = walk::present(step, "/reasoning_content") {
+    let mut message = walk::spoken(role, words).map_err(|error| error.in_key("message"))?;
+    if let Some(thought) = given(thought) {
         message.set_reasoning(match thought.as_text() {
             Some(text) => Reasoning::Text(text),
             None => Reasoning::Opaque(thought.raw()),
         });
     }
-    let calls = walk::present(step, "/tool_calls");
-    for (index, call) in calls.into_iter().flat_map(JsonView::elements).enumerate() {
+    for (index, call) in given(calls).into_iter().flat_map(JsonView::elements).enumerate() {
         let call = read_call(call).map_err(|error| error.in_index(index).in_key("tool_calls"))?;
         message.push_tool_call(call);
     }
-    let no_model = step
-        .get("llm_call_count")
-        .is_some_and(|count| count.as_str() == "0");
-    let copied = step
-        .get("is_copied_context")
-        .and_then(tracemill_model::JsonView::as_bool)
-        == Some(true);
+    let no_model = llm_calls.is_some_and(|count| count.as_str() == "0");
+    let copied = copied.and_then(JsonView::as_bool) == Some(true);
     if *message.role() == Role::Assistant && (copied || no_model) {
         message.set_train(false);
     }
@@ -168,36 +178,34 @@ fn read_step<'v>(step: JsonView<'v>, said: &mut Said<'v>, batch: &mut Batch<'v>)
         [call] => call.id().cloned(),
         _ => None,
     };
-    if let Some(rest) = observation_rest(step) {
+    let observation = given(observation);
+    if let Some(rest) = observation.and_then(observation_rest) {
         message.extra_mut().insert(Text::from("observation"), rest);
     }
     said.push(message)?;
-    let results = step
-        .pointer("/observation/results")
-        .filter(|results| !results.is_null());
+    let results = observation.and_then(|observation| observation.get("results"));
     for (index, result) in results.into_iter().flat_map(JsonView::elements).enumerate() {
-        let result = read_result(result, only_call.as_ref(), batch);
+        let result = read_result(result, only_call.as_ref(), references, batch);
         said.push(result.map_err(|error| error.in_index(index).in_key("results").in_key("observation"))?)?;
     }
     Ok(())
 }
 
 /// What an observation holds beside its results.
-fn observation_rest(step: JsonView<'_>) -> Option<RawJson<'_>> {
-    let observation = walk::present(step, "/observation")?;
+fn observation_rest(observation: JsonView<'_>) -> Option<RawJson<'_>> {
     let plain = observation.members().all(|(key, _)| key.body() == "results");
     (!plain).then(|| observation.raw())
 }
 
 fn read_call(call: JsonView<'_>) -> Result<ToolCall<'_>, DecodeError> {
     walk::expect(call, Kind::Object)?;
-    let name = walk::member(call, "function_name", Kind::String)?;
-    let name = name.as_text().unwrap_or_default();
-    let arguments = match call.get("arguments") {
+    let [id, name, arguments] = call.pick(["tool_call_id", "function_name", "arguments"]);
+    let name = walk::text_of(name, "function_name")?;
+    let arguments = match arguments {
         Some(arguments) => Arguments::read(&mut arguments.cursor())?,
         None => Arguments::Missing,
     };
-    let mut read = ToolCall::new(name, arguments).with_id(walk::text(call, "/tool_call_id"));
+    let mut read = ToolCall::new(name, arguments).with_id(id.and_then(JsonView::as_text));
     for (key, value) in call.members() {
         match key.body() {
             "tool_call_id" | "function_name" | "arguments" => {}
@@ -214,12 +222,15 @@ fn read_call(call: JsonView<'_>) -> Result<ToolCall<'_>, DecodeError> {
 fn read_result<'v>(
     result: JsonView<'v>,
     only_call: Option<&Text<'v>>,
+    references: &mut Vec<JsonView<'v>>,
     batch: &mut Batch<'v>,
 ) -> Result<Message<'v>, DecodeError> {
     walk::expect(result, Kind::Object)?;
-    let call = walk::text(result, "/source_call_id").or_else(|| only_call.cloned());
+    let [call, content, subagents] = result.pick(["source_call_id", "content", "subagent_trajectory_ref"]);
+    references.extend(subagents);
+    let call = call.and_then(JsonView::as_text).or_else(|| only_call.cloned());
     let role = if call.is_some() { Role::Tool } else { Role::User };
-    let mut message = walk::spoken(role, result.get("content")).map_err(|error| error.in_key("content"))?;
+    let mut message = walk::spoken(role, content).map_err(|error| error.in_key("content"))?;
     if call.is_none() {
         batch.note(UNMATCHED, 1);
         message.extra_mut().insert(Text::from("observation"), true.into());
@@ -229,24 +240,21 @@ fn read_result<'v>(
     Ok(message)
 }
 
-/// How many references lead nowhere. From version 1.7 on they name a trajectory, before that a session.
-fn missing_subagents<'v>(trajectory: JsonView<'v>, steps: JsonView<'v>) -> u64 {
+/// How many of the references in these lists lead nowhere. From version 1.7 on they name a trajectory, before that a session.
+fn missing_subagents<'v>(trajectory: JsonView<'v>, references: &[JsonView<'v>]) -> u64 {
+    if references.is_empty() {
+        return 0;
+    }
     let subagents = trajectory.get("subagent_trajectories");
     let named = |key: &str, id: &Text<'_>| {
         let mut all = subagents.into_iter().flat_map(JsonView::elements);
         all.any(|subagent| walk::text(subagent, key).is_some_and(|known| known == *id))
     };
-    let mut missing = 0;
-    for step in steps.elements() {
-        let results = step.pointer("/observation/results");
-        for result in results.into_iter().flat_map(JsonView::elements) {
-            let references = result.get("subagent_trajectory_ref");
-            for reference in references.into_iter().flat_map(JsonView::elements) {
-                let has = |key: &str| walk::text(reference, key).is_some_and(|id| named(key, &id));
-                let found = has("/trajectory_id") || has("/session_id");
-                missing += u64::from(!found && walk::present(reference, "/trajectory_path").is_none());
-            }
-        }
-    }
-    missing
+    let is_missing = |reference: &JsonView<'v>| {
+        let has = |key: &str| walk::text(*reference, key).is_some_and(|id| named(key, &id));
+        let found = has("/trajectory_id") || has("/session_id");
+        !found && walk::present(*reference, "/trajectory_path").is_none()
+    };
+    let all = references.iter().flat_map(|list| list.elements());
+    all.filter(is_missing).count() as u64
 }

@@ -1,12 +1,12 @@
 //! One request to a provider and its response, in a log of `{"request": …, "response": …}`; what is in them is the
 //! dialect's business.
 
-use tracemill_model::json::Kind;
+use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Group, GroupKind, JsonView, Key, Limits, Message, Outcome, RawJson, Text,
-    Tool, Trace, digest,
+    DecodeError, DecodeErrorKind, JsonView, Key, Limits, Message, Outcome, RawJson, Text, Tool, Trace,
 };
 
+use crate::parts::hash_group;
 use crate::registry::{Note, Skip};
 use crate::source::Batch;
 
@@ -78,9 +78,7 @@ pub(crate) fn decode<'v, D: Dialect>(
     limits: Limits,
     batch: &mut Batch<'v>,
 ) -> Result<(), DecodeError> {
-    let mut cursor = tracemill_model::json::Cursor::with_limits(record, limits);
-    let record = cursor.indexed()?;
-    cursor.finish()?;
+    let record = batch.read(record, limits, Cursor::indexed)?;
     let record = batch.keep(record);
     read::<D>(record, limits, batch)
 }
@@ -161,8 +159,7 @@ fn base<'v, D: Dialect>(
     if let Some(before) = &prompt.before {
         canonical.extend_from_slice(before.as_str().as_bytes());
     }
-    let key = Text::new(format!("{:032x}", digest(&canonical)));
-    trace.set_group(Group::new(Key::new(key.into()), GroupKind::Prompt));
+    trace.set_group(hash_group(&canonical));
     if !prompt.hosted.is_empty() {
         let list = RawJson::list(prompt.hosted.iter().map(RawJson::view));
         trace.extra_mut().insert(Text::new("hosted_tools"), list);
@@ -178,16 +175,25 @@ fn base<'v, D: Dialect>(
             trace.extra_mut().insert(key, value.raw());
         }
     }
-    let asked = [D::ASKED, &["model"]].concat();
-    let answered = [D::ANSWERED, &[id, D::NAMES.1]].concat();
-    for (key, whole, taken) in [("request", request, asked), ("response", response, answered)] {
-        let members = whole.members();
-        let rest = RawJson::object(members.filter(|(name, _)| !taken.contains(&name.body())));
-        if rest.as_str() != "{}" {
-            trace.extra_mut().insert(Text::new(key), rest);
-        }
-    }
+    keep_rest(&mut trace, "request", request, |name| {
+        name == "model" || D::ASKED.contains(&name)
+    });
+    keep_rest(&mut trace, "response", response, |name| {
+        [id, D::NAMES.1].contains(&name) || D::ANSWERED.contains(&name)
+    });
     trace
+}
+
+/// Keeps the members of a request or a response that were not taken, if there are any.
+fn keep_rest(trace: &mut Trace<'_>, key: &'static str, whole: JsonView<'_>, is_taken: impl Fn(&str) -> bool) {
+    let mut rest = whole
+        .members()
+        .filter(|(name, _)| !is_taken(name.body()))
+        .peekable();
+    if rest.peek().is_some() {
+        let rest = RawJson::object(rest);
+        trace.extra_mut().insert(Text::new(key), rest);
+    }
 }
 
 fn deliver<'v>(base: Trace<'v>, answers: Vec<Answer<'v>>, batch: &mut Batch<'v>) {

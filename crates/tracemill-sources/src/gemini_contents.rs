@@ -38,46 +38,57 @@ impl<'a> Contents<'a> {
             if content.kind() != Kind::Object {
                 return Err(wrong("a content", content).in_index(index));
             }
-            let role = text(content, "role");
-            let role = match role.as_ref().map_or("user", Text::body) {
-                "model" => Role::Assistant,
-                "user" | "function" => Role::User,
-                other => Role::named(Text::new(other.to_owned())),
-            };
-            self.content(role, content)
+            self.content(None, content)
                 .map_err(|error| error.in_index(index))?;
         }
         Ok(())
     }
 
-    /// Reads one content: results become messages of their own, before what else it says.
-    pub(crate) fn content(&mut self, role: Role<'a>, content: JsonView<'a>) -> Result<(), DecodeError> {
-        let mut message = Message::new(role);
+    /// Reads one content, of this speaker or of whom it names: results become messages of their own, before what else it says.
+    pub(crate) fn content(
+        &mut self,
+        speaker: impl Into<Option<Role<'a>>>,
+        content: JsonView<'a>,
+    ) -> Result<(), DecodeError> {
+        let mut message = Message::new(Role::User);
+        let (mut named, mut list) = (None, None);
+        for (key, value) in content.members() {
+            match key.body() {
+                "role" => named = value.as_text(),
+                "parts" => list = Some(value),
+                _ => message.extra_mut().insert(key, value.raw()),
+            }
+        }
+        message.set_role(speaker.into().unwrap_or_else(|| role(named)));
+        if let Some(words) = list.and_then(only_words) {
+            message.set_content(words);
+            self.messages.push(message);
+            return Ok(());
+        }
         let mut parts = Vec::new();
         let mut thoughts: Vec<String> = Vec::new();
         let mut results = 0;
-        let list = content.get("parts");
         for part in list.into_iter().flat_map(JsonView::elements) {
-            if let Some(call) = either(part, "functionCall", "function_call") {
+            let [words, thought, call, call_, result, result_] = part.pick([
+                "text",
+                "thought",
+                "functionCall",
+                "function_call",
+                "functionResponse",
+                "function_response",
+            ]);
+            let words = words.and_then(JsonView::as_text);
+            if let Some(call) = given(call, call_) {
                 message.push_tool_call(self.call(part, call));
-            } else if let Some(result) = either(part, "functionResponse", "function_response") {
+            } else if let Some(result) = given(result, result_) {
                 let result = self.result(result)?;
                 self.messages.push(result);
                 results += 1;
-            } else if part
-                .get("thought")
-                .is_some_and(|thought| thought.as_bool() == Some(true))
-            {
-                thoughts.extend(text(part, "text").map(|text| text.decode().into_owned()));
+            } else if thought.is_some_and(|thought| thought.as_bool() == Some(true)) {
+                thoughts.extend(words.map(|words| words.decode().into_owned()));
             } else {
-                parts.push(said(part));
+                parts.push(said(part, words));
             }
-        }
-        for (key, value) in content
-            .members()
-            .filter(|(key, _)| !["role", "parts"].contains(&key.body()))
-        {
-            message.extra_mut().insert(key, value.raw());
         }
         if !thoughts.is_empty() {
             message.set_reasoning(Reasoning::Text(Text::new(thoughts.join("\n"))));
@@ -127,15 +138,37 @@ impl<'a> Contents<'a> {
         message.set_tool_call_id(id);
         message.set_name(Some(name));
         if let Some(response) = result.get("response") {
-            message.set_content(given(response)?);
+            message.set_content(answered(response)?);
             message.set_is_error(response.get("error").is_some().then_some(true));
         }
         Ok(message)
     }
 }
 
+/// Who speaks where a content names somebody, or nobody.
+fn role(named: Option<Text<'_>>) -> Role<'_> {
+    match named.as_ref().map_or("user", Text::body) {
+        "model" => Role::Assistant,
+        "user" | "function" => Role::User,
+        _ => named.map_or(Role::User, Role::named),
+    }
+}
+
+/// The words of a list of one part that says nothing else, as nearly all do.
+fn only_words(list: JsonView<'_>) -> Option<Text<'_>> {
+    let mut parts = list.elements();
+    let (part, None) = (parts.next()?, parts.next()) else {
+        return None;
+    };
+    let mut members = part.members();
+    match (members.next()?, members.next()) {
+        ((key, words), None) if key.body() == "text" => words.as_text(),
+        _ => None,
+    }
+}
+
 /// What a function gave: `{"output": "…"}` and `{"error": "…"}` are texts, anything else stays an object.
-fn given(response: JsonView<'_>) -> Result<Content<'_>, DecodeError> {
+fn answered(response: JsonView<'_>) -> Result<Content<'_>, DecodeError> {
     let alone = (response.members().count() == 1)
         .then(|| text(response, "output").or_else(|| text(response, "error")));
     match alone.flatten() {
@@ -145,8 +178,8 @@ fn given(response: JsonView<'_>) -> Result<Content<'_>, DecodeError> {
 }
 
 /// A part that says something; one that nobody knows stays as it was recorded.
-fn said(part: JsonView<'_>) -> Part<'_> {
-    if let Some(words) = text(part, "text") {
+fn said<'v>(part: JsonView<'v>, words: Option<Text<'v>>) -> Part<'v> {
+    if let Some(words) = words {
         let mut made = TextPart::new(words);
         for (key, value) in part
             .members()
@@ -184,10 +217,13 @@ fn said(part: JsonView<'_>) -> Part<'_> {
 
 /// The member under one of two spellings.
 pub(crate) fn either<'v>(value: JsonView<'v>, camel: &str, snake: &str) -> Option<JsonView<'v>> {
-    value
-        .get(camel)
-        .or_else(|| value.get(snake))
-        .filter(|value| !value.is_null())
+    let [camel, snake] = value.pick([camel, snake]);
+    given(camel, snake)
+}
+
+/// The same of members that were found.
+fn given<'v>(camel: Option<JsonView<'v>>, snake: Option<JsonView<'v>>) -> Option<JsonView<'v>> {
+    camel.or(snake).filter(|value| !value.is_null())
 }
 
 /// Reads tool definitions, and apart from them what the provider runs itself; types in upper case, as the API prints them,

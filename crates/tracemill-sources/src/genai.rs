@@ -56,7 +56,7 @@ pub(crate) fn outcome(finish_reason: &str) -> Option<Outcome> {
 /// The same schemas with the names of types in lower case, as JSON Schema has them; some emitters write those of an
 /// enumeration (`OBJECT`).
 pub(crate) fn lower_types(schema: JsonView<'_>) -> Result<RawJson<'_>, DecodeError> {
-    raw(schema_limits(), |w| write_lower(schema, w))
+    Ok(RawJson::written(|w| write_lower(schema, w)))
 }
 
 fn schema_limits() -> Limits {

@@ -1,5 +1,6 @@
 //! `openai-responses`: logs of requests and responses of the Responses API of `OpenAI`.
 
+use memchr::memmem;
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{DecodeError, Framing, JsonView, Limits, Outcome, Role, Text};
 
@@ -79,6 +80,15 @@ impl Source for Responses {
         true
     }
 
+    fn may_refer(&self, record: &str) -> bool {
+        let bytes = record.as_bytes();
+        let behind = |at: usize| bytes.get(at + PREVIOUS.len()..).unwrap_or_default();
+        let named = memmem::find_iter(bytes, PREVIOUS).any(|at| !is_null_behind(behind(at)));
+        // The letters of a key may be escaped, which nobody does.
+        let is_letter = |at: usize| matches!(bytes.get(at + 4), Some(b'5'..=b'7'));
+        named || memmem::find_iter(bytes, "\\u00").any(is_letter)
+    }
+
     fn reference(&self, context: &Context, record: &str) -> Option<Reference> {
         let mut cursor = Cursor::with_limits(record, context.limits());
         let (mut id, mut previous) = (None, None);
@@ -121,6 +131,14 @@ impl Source for Responses {
 
 /// The key under which a request names the response that it goes on with.
 const PREVIOUS: &str = "previous_response_id";
+
+/// Whether `null` stands behind the name of a key.
+fn is_null_behind(rest: &[u8]) -> bool {
+    let value = rest
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.trim_ascii_start().strip_prefix(b":"));
+    value.is_some_and(|value| value.trim_ascii_start().starts_with(b"null"))
+}
 
 /// The text under a key of the next value, if that is an object and has one.
 fn text_in<'a>(cursor: &mut Cursor<'a>, wanted: &str) -> Result<Option<Text<'a>>, DecodeError> {

@@ -40,11 +40,22 @@ impl Once {
 
 /// Fields as one object again.
 pub(crate) fn object(fields: &Fields<'_>, limits: Limits) -> Result<RawJson<'static>, DecodeError> {
-    raw(limits, |w| {
+    let write = |w: &mut JsonWriter<'_>| {
         w.begin_object();
         fields.write(w);
         w.end_object();
-    })
+    };
+    // The object around them is one level more, which is too deep only where there are as many brackets.
+    let brackets = |(_, value): (&Text<'_>, &RawJson<'_>)| brackets(value.as_str());
+    if fields.iter().map(brackets).sum::<usize>() < usize::from(limits.depth()) {
+        return Ok(RawJson::written(write));
+    }
+    raw(limits, write)
+}
+
+/// How many brackets open in a text, at the most.
+fn brackets(text: &str) -> usize {
+    text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count()
 }
 
 /// The limits of values that are made out of what was checked before, and may be nested once more.

@@ -125,8 +125,9 @@ fn read(turn: JsonView<'_>) -> Result<Message<'_>, DecodeError> {
             }
         }
     }
-    let is_demo = turn.get("is_demo").and_then(tracemill_model::JsonView::as_bool) == Some(true)
-        || walk::says(turn, "/message_type", "demonstration");
+    let [is_demo, kind] = turn.pick(["is_demo", "message_type"]);
+    let is_demo = is_demo.and_then(JsonView::as_bool) == Some(true)
+        || kind.is_some_and(|kind| kind.as_str() == "\"demonstration\"");
     if is_demo {
         message.set_train(false);
     }

@@ -38,6 +38,9 @@ impl Mill {
             Ok(Planned { input, ..planned })
         });
         let planned = seekable.collect::<Result<Vec<_>, Error>>()?;
+        if !self.may_refer(&planned, &which, watch)? {
+            return Ok(planned);
+        }
         let mut index = Index::default();
         self.blocks(
             which.iter().map(|&number| &planned[number]),
@@ -68,6 +71,29 @@ impl Mill {
         };
         Ok(planned.into_iter().map(follow).collect())
     }
+
+    /// Whether any record of these inputs may name an earlier one: a pass at a glance, which nearly always saves another.
+    fn may_refer(&self, planned: &[Planned], which: &[usize], watch: Watch<'_>) -> Result<bool, Error> {
+        let mut any = false;
+        self.blocks(
+            which.iter().map(|&number| &planned[number]),
+            watch,
+            |numbered, found: &mut bool| *found = refers(numbered, planned, which),
+            |found| {
+                any |= *found;
+                Ok(())
+            },
+        )?;
+        Ok(any)
+    }
+}
+
+/// Whether a record of a block may name an earlier one.
+fn refers(numbered: &Numbered, planned: &[Planned], which: &[usize]) -> bool {
+    numbered.block.records().any(|record| {
+        let source = &planned[which[record.input()]].source;
+        record.text().is_ok_and(|text| source.may_refer(text))
+    })
 }
 
 /// Notes the records of a block that have a name.

@@ -69,9 +69,7 @@ impl Source for Anthropic {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let mut cursor = Cursor::with_limits(record, context.limits());
-        let log = Log::read(&mut cursor)?;
-        cursor.finish()?;
+        let log = batch.read(record, context.limits(), Log::read)?;
         log.deliver(context.limits(), batch)
     }
 
@@ -258,39 +256,46 @@ fn text<'a>(fields: &mut Fields<'a>, key: &str) -> Option<Text<'a>> {
 
 /// A tool of the user's has an `input_schema`; those of the provider are kept as they are.
 fn tool<'a>(cursor: &mut Cursor<'a>) -> Result<Tool<'a>, DecodeError> {
-    let raw = cursor.raw()?;
+    let fields = match cursor.peek()? {
+        Kind::Object => Fields::read_object(cursor)?,
+        _ => cursor.skip().map(|()| Fields::new())?,
+    };
     // The type is what tells a definition of the provider from one that lacks its name.
-    let has_text = |key: &str| raw.get(key).is_some_and(|value| value.kind() == Kind::String);
+    let has_text = |key: &str| fields.get(key).is_some_and(|value| value.kind() == Kind::String);
     if !has_text("type") && !has_text("name") {
         return Err(cursor.error(DecodeErrorKind::MissingField, "a tool definition needs a `name`"));
     }
-    Ok(definition(raw, "input_schema"))
+    Ok(of_fields(fields, "input_schema"))
 }
 
 /// A definition whose parameters stand under `schema`; what has none is kept as it is.
 pub(crate) fn definition<'a>(raw: RawJson<'a>, schema: &str) -> Tool<'a> {
-    let (Some(name), Some(parameters)) = (raw.get("name"), raw.get(schema)) else {
-        return Tool::Other(raw);
-    };
-    let Some(name) = name.as_text() else {
-        return Tool::Other(raw);
-    };
-    let describes = raw.get("description");
-    let description = describes.and_then(JsonView::as_text).map(Text::into_owned);
-    let mut function = Function::new(name.into_owned())
-        .with_description(description.clone())
-        .with_parameters(parameters.into_owned());
-    for (key, value) in raw.members() {
-        let taken = match key.body() {
-            "name" => true,
-            "description" => description.is_some(),
-            "type" => matches!(value.as_str(), "\"custom\"" | "\"function\""),
-            other => other == schema,
-        };
-        if !taken {
-            function.extra_mut().insert(key.into_owned(), value.into_owned());
-        }
+    match Fields::read_object(&mut raw.cursor()) {
+        Ok(fields) => of_fields(fields, schema).into_owned(),
+        Err(_) => Tool::Other(raw),
     }
+}
+
+/// The same of the members of a definition.
+fn of_fields<'a>(mut fields: Fields<'a>, schema: &str) -> Tool<'a> {
+    let is_text = |key: &str| fields.get(key).is_some_and(|value| value.kind() == Kind::String);
+    if !is_text("name") || fields.get(schema).is_none() {
+        return Tool::Other(RawJson::written(|w| {
+            w.begin_object();
+            fields.write(w);
+            w.end_object();
+        }));
+    }
+    let name = text(&mut fields, "name").unwrap_or_default();
+    let description = text(&mut fields, "description");
+    let usual = |kind: &RawJson<'_>| matches!(kind.as_str(), "\"custom\"" | "\"function\"");
+    if fields.get("type").is_some_and(usual) {
+        fields.remove("type");
+    }
+    let mut function = Function::new(name)
+        .with_description(description)
+        .with_parameters(fields.remove(schema));
+    *function.extra_mut() = fields;
     Tool::Function(function)
 }
 

@@ -1,12 +1,11 @@
 //! One record of a log: what it says of itself, the request, the response; and the traces they make.
 
 use tracemill_model::json::{Cursor, Kind};
-use tracemill_model::{
-    DecodeError, DecodeErrorKind, Fields, Group, GroupKind, Key, Limits, RawJson, Text, Tool, Trace, digest,
-};
+use tracemill_model::{DecodeError, DecodeErrorKind, Fields, Group, Key, Limits, RawJson, Text, Tool, Trace};
 
 use super::response::{Answer, Response};
 use super::{ERROR_BODY, NO_RESPONSE};
+use crate::parts::hash_group;
 use crate::record::{Once, object};
 use crate::source::Batch;
 
@@ -145,8 +144,7 @@ fn answered<'a>(
 fn prompt_group(prompt: &Trace<'_>) -> Group<'static> {
     let mut canonical = Vec::new();
     prompt.write_json(&mut canonical);
-    let key = Text::new(format!("{:032x}", digest(&canonical)));
-    Group::new(Key::new(key.into()), GroupKind::Prompt)
+    hash_group(&canonical)
 }
 
 /// What the model was asked.

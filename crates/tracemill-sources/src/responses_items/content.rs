@@ -45,10 +45,11 @@ pub(super) fn said<'v>(content: JsonView<'v>, rest: &mut Fields<'v>) -> Result<C
 
 /// Reads a part: texts and images in the names of this API, others as they are.
 fn read_part(part: JsonView<'_>) -> Result<Part<'_>, DecodeError> {
-    let kind = walk::text(part, "/type");
+    let [kind, words] = part.pick(["type", "text"]);
+    let kind = kind.and_then(JsonView::as_text);
     match kind.as_ref().map_or("", Text::body) {
         "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text" => {
-            let Some(words) = walk::text(part, "/text") else {
+            let Some(words) = words.and_then(JsonView::as_text) else {
                 return Ok(Part::Other(part.raw()));
             };
             let mut made = TextPart::new(words);
@@ -87,13 +88,7 @@ pub(super) fn think<'v>(message: &mut Message<'v>, items: &[RawJson<'v>]) -> Res
     }
     let words: Vec<_> = items.iter().map(RawJson::view).filter_map(thought).collect();
     let is_encrypted = |item: JsonView<'_>| walk::present(item, "/encrypted_content").is_some();
-    let list = raw(deepest(), |w| {
-        w.begin_array();
-        for item in items {
-            w.raw(item);
-        }
-        w.end_array();
-    })?;
+    let list = RawJson::list(items.iter().map(RawJson::view));
     if words.is_empty() && items.iter().map(RawJson::view).any(is_encrypted) {
         message.set_reasoning(Reasoning::Opaque(list));
         return Ok(());

@@ -80,12 +80,12 @@ impl<'a> Items<'a> {
     /// Reads one item.
     pub(crate) fn read(&mut self, item: JsonView<'a>) -> Result<(), DecodeError> {
         walk::expect(item, Kind::Object)?;
-        let kind = walk::text(item, "/type");
+        let [kind, role, call_id] = item.pick(["type", "role", "call_id"]);
+        let kind = kind.and_then(JsonView::as_text);
         let kind = kind.as_ref().map_or("message", Text::body);
-        let has_call_id = item.get("call_id").is_some_and(|id| id.kind() == Kind::String);
+        let has_call_id = call_id.is_some_and(|id| id.kind() == Kind::String);
         match kind {
-            "message" if item.get("role").is_some() => self.message(item),
-            "message" => Err(walk::missing("role")),
+            "message" => self.message(item, role.ok_or_else(|| walk::missing("role"))?),
             "reasoning" => {
                 self.turn().thoughts.push(item.raw());
                 Ok(())
@@ -143,11 +143,13 @@ impl<'a> Items<'a> {
         turn
     }
 
-    fn message(&mut self, item: JsonView<'a>) -> Result<(), DecodeError> {
-        let role = walk::text(item, "/role").ok_or_else(|| walk::wrong("a `role` is text").in_key("role"))?;
+    fn message(&mut self, item: JsonView<'a>, role: JsonView<'a>) -> Result<(), DecodeError> {
+        let role = role
+            .as_text()
+            .ok_or_else(|| walk::wrong("a `role` is text").in_key("role"))?;
         let role = Role::named(role);
         let mut rest = Fields::new();
-        let content = item.get("content");
+        let [content, id] = item.pick(["content", "id"]);
         let content = content.map(|content| said(content, &mut rest)).transpose();
         let content = content
             .map_err(|error| error.in_key("content"))?
@@ -166,7 +168,7 @@ impl<'a> Items<'a> {
             return self.push(message);
         }
         // Answers of the provider have ids. Those without, one behind the other, were written by whoever asked.
-        let is_own = item.get("id").is_none();
+        let is_own = id.is_none();
         if is_own && self.turn.as_ref().is_some_and(|turn| turn.last == Last::Message) {
             self.close()?;
         }

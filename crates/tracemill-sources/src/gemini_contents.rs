@@ -69,7 +69,7 @@ impl<'a> Contents<'a> {
         let mut thoughts: Vec<String> = Vec::new();
         let mut results = 0;
         for part in list.into_iter().flat_map(JsonView::elements) {
-            let [words, thought, call, call_, result, result_] = part.pick([
+            let [words, thought, call, snake_call, result, snake_result] = part.pick([
                 "text",
                 "thought",
                 "functionCall",
@@ -78,9 +78,9 @@ impl<'a> Contents<'a> {
                 "function_response",
             ]);
             let words = words.and_then(JsonView::as_text);
-            if let Some(call) = given(call, call_) {
+            if let Some(call) = given(call, snake_call) {
                 message.push_tool_call(self.call(part, call));
-            } else if let Some(result) = given(result, result_) {
+            } else if let Some(result) = given(result, snake_result) {
                 let result = self.result(result)?;
                 self.messages.push(result);
                 results += 1;
@@ -228,7 +228,7 @@ fn given<'v>(camel: Option<JsonView<'v>>, snake: Option<JsonView<'v>>) -> Option
 
 /// Reads tool definitions, and apart from them what the provider runs itself; types in upper case, as the API prints them,
 /// become those of JSON Schema.
-pub(crate) fn tools<'v>(list: JsonView<'v>, prompt: &mut Prompt<'v>) -> Result<(), DecodeError> {
+pub(crate) fn tools<'v>(list: JsonView<'v>, prompt: &mut Prompt<'v>) {
     let mut tools = Vec::new();
     for tool in list.elements() {
         let declarations = either(tool, "functionDeclarations", "function_declarations");
@@ -236,25 +236,22 @@ pub(crate) fn tools<'v>(list: JsonView<'v>, prompt: &mut Prompt<'v>) -> Result<(
             prompt.hosted.push(tool.raw());
         }
         for declaration in declarations.into_iter().flat_map(JsonView::elements) {
-            match function(declaration)? {
+            match function(declaration) {
                 Some(function) => tools.push(Tool::Function(function)),
                 None => prompt.hosted.push(declaration.raw()),
             }
         }
     }
     prompt.tools = Some(tools);
-    Ok(())
 }
 
-fn function(declaration: JsonView<'_>) -> Result<Option<Function<'_>>, DecodeError> {
-    let Some(name) = text(declaration, "name") else {
-        return Ok(None);
-    };
+fn function(declaration: JsonView<'_>) -> Option<Function<'_>> {
+    let name = text(declaration, "name")?;
     let json = either(declaration, "parametersJsonSchema", "parameters_json_schema");
     let plain = declaration.get("parameters").filter(|schema| !schema.is_null());
     let schema = match (json, plain) {
         (Some(schema), _) => Some(schema.raw()),
-        (None, Some(schema)) => Some(lower_types(schema)?),
+        (None, Some(schema)) => Some(lower_types(schema)),
         (None, None) => None,
     };
     let mut function = Function::new(name)
@@ -273,7 +270,7 @@ fn function(declaration: JsonView<'_>) -> Result<Option<Function<'_>>, DecodeErr
     {
         function.extra_mut().insert(key, value.raw());
     }
-    Ok(Some(function))
+    Some(function)
 }
 
 /// What a `finishReason` says of the run.

@@ -55,8 +55,8 @@ pub(crate) fn outcome(finish_reason: &str) -> Option<Outcome> {
 
 /// The same schemas with the names of types in lower case, as JSON Schema has them; some emitters write those of an
 /// enumeration (`OBJECT`).
-pub(crate) fn lower_types(schema: JsonView<'_>) -> Result<RawJson<'_>, DecodeError> {
-    Ok(RawJson::written(|w| write_lower(schema, w)))
+pub(crate) fn lower_types(schema: JsonView<'_>) -> RawJson<'static> {
+    RawJson::written(|w| write_lower(schema, w))
 }
 
 fn schema_limits() -> Limits {

@@ -99,7 +99,7 @@ impl Dialect for Gemini {
             ..Prompt::default()
         };
         if let Some(tools) = request.get("tools").filter(|tools| !tools.is_null()) {
-            contents::tools(tools, &mut prompt)?;
+            contents::tools(tools, &mut prompt);
         }
         Ok(prompt)
     }

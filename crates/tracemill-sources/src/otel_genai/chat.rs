@@ -105,7 +105,7 @@ fn read(
         chat.output = messages.into_iter().map(answer).collect();
     }
     if let Some(tools) = value(TOOLS)? {
-        let tools = genai::lower_types(tools.view())?;
+        let tools = genai::lower_types(tools.view());
         let tools = Tool::read_list(&mut tools.cursor()).map_err(|error| error.in_key(TOOLS))?;
         chat.tools = Some(tools.into_iter().map(Tool::into_owned).collect());
     }

@@ -82,22 +82,21 @@ fn read_part(part: JsonView<'_>) -> Result<Part<'_>, DecodeError> {
 
 /// Reasoning is the words: the content if it is readable, and else the summary. Items that hold more than words are kept as
 /// they are beside them; what is encrypted, and has no words, is opaque.
-pub(super) fn think<'v>(message: &mut Message<'v>, items: &[RawJson<'v>]) -> Result<(), DecodeError> {
+pub(super) fn think<'v>(message: &mut Message<'v>, items: &[RawJson<'v>]) {
     if items.is_empty() {
-        return Ok(());
+        return;
     }
     let words: Vec<_> = items.iter().map(RawJson::view).filter_map(thought).collect();
     let is_encrypted = |item: JsonView<'_>| walk::present(item, "/encrypted_content").is_some();
     let list = RawJson::list(items.iter().map(RawJson::view));
     if words.is_empty() && items.iter().map(RawJson::view).any(is_encrypted) {
         message.set_reasoning(Reasoning::Opaque(list));
-        return Ok(());
+        return;
     }
     if !words.is_empty() {
         message.set_reasoning(Reasoning::Text(Text::new(words.join("\n\n"))));
     }
     message.extra_mut().insert(Text::new("reasoning_items"), list);
-    Ok(())
 }
 
 fn thought(item: JsonView<'_>) -> Option<String> {

@@ -126,7 +126,7 @@ impl<'a> Items<'a> {
 
     fn close(&mut self) -> Result<(), DecodeError> {
         match self.turn.take() {
-            Some(turn) => self.said.push(turn.into_message()?),
+            Some(turn) => self.said.push(turn.into_message()),
             None => Ok(()),
         }
     }
@@ -248,14 +248,14 @@ impl<'a> Turn<'a> {
         self.parts.push(part);
     }
 
-    fn into_message(mut self) -> Result<Message<'a>, DecodeError> {
+    fn into_message(mut self) -> Message<'a> {
         self.message.set_content(if self.parts.is_empty() {
             self.content
         } else {
             Content::Parts(self.parts)
         });
-        think(&mut self.message, &self.thoughts)?;
-        Ok(self.message)
+        think(&mut self.message, &self.thoughts);
+        self.message
     }
 }
 

@@ -126,7 +126,7 @@ fn gemini(value: JsonView<'_>, contents: JsonView<'_>) -> Result<Asked, DecodeEr
             }
         }
         if let Some(tools) = present(place, "tools") {
-            gemini_contents::tools(tools, &mut prompt)?;
+            gemini_contents::tools(tools, &mut prompt);
         }
     }
     if contents.kind() == Kind::String {

@@ -2,6 +2,7 @@
 
 mod scan;
 
+use memchr::memmem;
 use tracemill_model::json::Kind;
 
 use scan::{Node, Scan, Stop};
@@ -135,11 +136,7 @@ impl Head {
 
     /// Whether these characters stand somewhere in the beginning: for names that are values, deep in lists.
     pub fn mentions(&self, needle: &str) -> bool {
-        !needle.is_empty()
-            && self
-                .bytes
-                .windows(needle.len())
-                .any(|window| window == needle.as_bytes())
+        !needle.is_empty() && memmem::find(&self.bytes, needle.as_bytes()).is_some()
     }
 
     /// Takes what looks like a long first line for what it is: one object, of which no other line follows.

@@ -307,6 +307,25 @@ impl<'a> Trace<'a> {
         self.write_with(messages.map(|message| (message, message.train())), out);
     }
 
+    /// Appends the canonical form of a trace that has these messages and tools, and nothing else: what was said, whoever it
+    /// was said to.
+    ///
+    /// ```
+    /// use tracemill_model::Trace;
+    /// let trace = Trace::from_json(r#"{"id":7,"messages":[{"role":"user","content":"hi"}],"model":"m"}"#)?;
+    /// let mut out = Vec::new();
+    /// Trace::write_said(trace.messages(), trace.tools(), &mut out);
+    /// assert_eq!(out, br#"{"messages":[{"role":"user","content":"hi"}]}"#);
+    /// # Ok::<(), tracemill_model::DecodeError>(())
+    /// ```
+    pub fn write_said(messages: &[Message<'_>], tools: Option<&[Tool<'_>]>, out: &mut Vec<u8>) {
+        let mut w = JsonWriter::new(out);
+        w.begin_object();
+        let messages = messages.iter().map(|message| (message, message.train()));
+        write_said(messages, tools, &mut w);
+        w.end_object();
+    }
+
     /// Appends the canonical form with these messages in place of its own, each with its mark of what is trained on.
     pub(crate) fn write_with<'m>(
         &self,
@@ -325,18 +344,7 @@ impl<'a> Trace<'a> {
         if let Some(trial) = self.trial {
             w.key("trial").number(trial);
         }
-        w.key("messages").begin_array();
-        for (message, train) in messages {
-            message.write(train, &mut w);
-        }
-        w.end_array();
-        if let Some(tools) = &self.tools {
-            w.key("tools").begin_array();
-            for tool in tools {
-                tool.write(&mut w);
-            }
-            w.end_array();
-        }
+        write_said(messages, self.tools.as_deref(), &mut w);
         if !self.scores.is_empty() {
             w.key("scores").begin_array();
             for score in &self.scores {
@@ -355,6 +363,26 @@ impl<'a> Trace<'a> {
         }
         self.extra.write(&mut w);
         w.end_object();
+    }
+}
+
+/// Writes messages, each with its mark of what is trained on, and tools into the object that is open.
+fn write_said<'m>(
+    messages: impl Iterator<Item = (&'m Message<'m>, Option<bool>)>,
+    tools: Option<&[Tool<'_>]>,
+    w: &mut JsonWriter<'_>,
+) {
+    w.key("messages").begin_array();
+    for (message, train) in messages {
+        message.write(train, w);
+    }
+    w.end_array();
+    if let Some(tools) = tools {
+        w.key("tools").begin_array();
+        for tool in tools {
+            tool.write(w);
+        }
+        w.end_array();
     }
 }
 

@@ -135,7 +135,7 @@ impl Source for Candidates {
     ) -> Result<(), DecodeError> {
         let mut candidate = Candidate::default();
         batch.read(record, context.limits(), |cursor| {
-            self.read(record, cursor, &mut candidate)
+            self.read(cursor, &mut candidate)
         })?;
         batch.note(NO_PROMPT, u64::from(!candidate.prompted));
         self.finish(&mut candidate, context.limits())?;
@@ -159,12 +159,7 @@ struct Candidate<'a> {
 }
 
 impl Candidates {
-    fn read<'a>(
-        &self,
-        record: &'a str,
-        cursor: &mut Cursor<'a>,
-        candidate: &mut Candidate<'a>,
-    ) -> Result<(), DecodeError> {
+    fn read<'a>(&self, cursor: &mut Cursor<'a>, candidate: &mut Candidate<'a>) -> Result<(), DecodeError> {
         let mut seen = [false; Field::ALL.len()];
         let mut expected = 0;
         cursor.object(|cursor, key| {
@@ -176,7 +171,7 @@ impl Candidates {
             if std::mem::replace(&mut seen[field as usize], true) {
                 return Err(cursor.error(DecodeErrorKind::DuplicateKey, "the record has this twice"));
             }
-            candidate.read_field(record, cursor, field)
+            candidate.read_field(cursor, field)
         })?;
         let needed = [Field::Example, Field::Prompt, Field::Response];
         match needed.into_iter().find(|field| !seen[*field as usize]) {
@@ -274,19 +269,14 @@ fn turn_key(
 }
 
 impl<'a> Candidate<'a> {
-    fn read_field(
-        &mut self,
-        record: &'a str,
-        cursor: &mut Cursor<'a>,
-        field: Field,
-    ) -> Result<(), DecodeError> {
+    fn read_field(&mut self, cursor: &mut Cursor<'a>, field: Field) -> Result<(), DecodeError> {
         let given = |value: RawJson<'a>| Some(value).filter(|value| !value.is_null());
         match field {
             Field::Example => self.example = given(cursor.raw()?),
             Field::Turn => self.turn = given(cursor.raw()?),
             Field::Index => self.index = given(cursor.raw()?),
             Field::Prompt => self.ask(read_prompt(cursor)?),
-            Field::Response => read_response(record, cursor, &mut self.messages)?,
+            Field::Response => self.messages.extend(read_response(cursor)?),
             Field::Score => self.score = Some(read_score(cursor)?),
         }
         Ok(())

@@ -8,6 +8,13 @@ use tracemill_model::{
 
 use crate::record::object;
 
+/// A value that was read before it was known what it is, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Early<'a, T> {
+    pub(crate) span: Span<'a>,
+    pub(crate) read: Result<T, DecodeError>,
+}
+
 /// A value that was checked, duplicate keys included, and is read later, when other keys of its object have said what
 /// it is.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +39,27 @@ impl<'a> Span<'a> {
         })
     }
 
-    /// Passes over the next value of a cursor that [`read`](Span::read)s this one.
-    pub(crate) fn inner(self, cursor: &mut Cursor<'a>) -> Result<Span<'a>, DecodeError> {
-        Span::skip(self.text, cursor)
+    /// Reads the next value of `cursor`, which reads `record`, or passes over it: whether it had to be read so is known when
+    /// other keys of its object have said what it is.
+    pub(crate) fn early<T>(
+        record: &'a str,
+        cursor: &mut Cursor<'a>,
+        read: impl FnOnce(&mut Cursor<'a>) -> Result<T, DecodeError>,
+    ) -> Result<Early<'a, T>, DecodeError> {
+        let kind = cursor.peek()?;
+        let (mark, start, limits) = (cursor.mark(), cursor.offset(), *cursor.limits());
+        let read = read(cursor);
+        if read.is_err() {
+            cursor.rewind(mark);
+            cursor.skip()?;
+        }
+        let span = Span {
+            text: record.get(start..cursor.offset()).unwrap_or_default(),
+            start,
+            kind,
+            limits,
+        };
+        Ok(Early { span, read })
     }
 
     /// The type of the value.
@@ -51,17 +76,6 @@ impl<'a> Span<'a> {
             cursor.skip()
         });
         found
-    }
-
-    /// The first element of a list.
-    pub(crate) fn first(self) -> Option<Span<'a>> {
-        let mut first = None;
-        let _ = self.cursor().array(|cursor, _| {
-            let element = self.inner(cursor)?;
-            first.get_or_insert(element);
-            Ok(())
-        });
-        first
     }
 
     /// Reads the value; errors point into the record.
@@ -131,30 +145,18 @@ pub(crate) fn read_prompt<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>
     }
 }
 
-/// Reads what a model answered, which is the next value of `cursor`: text, nothing, content of any kind, a message, or
-/// messages. Adds it to `messages`.
-pub(crate) fn read_response<'a>(
-    record: &'a str,
-    cursor: &mut Cursor<'a>,
-    messages: &mut Vec<Message<'a>>,
-) -> Result<(), DecodeError> {
-    match cursor.peek()? {
-        Kind::Array | Kind::Object => messages.extend(response_in(Span::skip(record, cursor)?)?),
-        _ => messages.push(answer(read_content(cursor)?)),
+/// Reads what a model answered: text, nothing, content of any kind, a message, or messages.
+pub(crate) fn read_response<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
+    let kind = cursor.peek()?;
+    if kind == Kind::Array && cursor.first_has_ahead("role") {
+        return read_messages(cursor);
     }
-    Ok(())
-}
-
-/// Reads what a model answered out of a value that was passed over.
-pub(crate) fn response_in(span: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
-    let is_list = span.kind() == Kind::Array && span.first().is_some_and(|first| first.has("role"));
-    if is_list {
-        span.read(read_messages)
-    } else if span.has("role") {
-        span.read(|cursor| Ok(vec![Message::read(cursor)?]))
+    let message = if kind == Kind::Object && cursor.has_ahead("role") {
+        Message::read(cursor)?
     } else {
-        span.read(|cursor| Ok(vec![answer(read_content(cursor)?)]))
-    }
+        answer(read_content(cursor)?)
+    };
+    Ok(vec![message])
 }
 
 fn read_messages<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
@@ -229,11 +231,8 @@ pub(crate) fn ordinal(value: JsonView<'_>) -> Option<u64> {
 
 /// The group of all answers to one prompt: its key is a hash of messages and tools, as `openai-chat` has it.
 pub(crate) fn prompt_group(messages: &[Message<'_>], tools: Option<&[Tool<'_>]>) -> Group<'static> {
-    let mut prompt = Trace::new();
-    prompt.messages_mut().extend(messages.iter().cloned());
-    prompt.set_tools(tools.map(<[_]>::to_vec));
     let mut canonical = Vec::new();
-    prompt.write_json(&mut canonical);
+    Trace::write_said(messages, tools, &mut canonical);
     hash_group(&canonical)
 }
 

@@ -50,9 +50,7 @@ impl Source for PromptCompletion {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let mut cursor = Cursor::with_limits(record, context.limits());
-        let trace = read(record, &mut cursor)?;
-        cursor.finish()?;
+        let trace = batch.read(record, context.limits(), read)?;
         batch.push(trace);
         Ok(())
     }
@@ -73,7 +71,7 @@ const KEYS: [&str; 11] = [
     "scores",
 ];
 
-fn read<'a>(record: &'a str, cursor: &mut Cursor<'a>) -> Result<Trace<'a>, DecodeError> {
+fn read<'a>(cursor: &mut Cursor<'a>) -> Result<Trace<'a>, DecodeError> {
     let mut trace = Trace::new();
     let (mut prompt, mut completion) = (None, None);
     let mut once = Once::of(&KEYS);
@@ -81,7 +79,7 @@ fn read<'a>(record: &'a str, cursor: &mut Cursor<'a>) -> Result<Trace<'a>, Decod
         once.note(cursor, key)?;
         match key.body() {
             "prompt" => prompt = Some(read_prompt(cursor)?),
-            "completion" => read_response(record, cursor, completion.insert(Vec::new()))?,
+            "completion" => completion = Some(read_response(cursor)?),
             _ => trace.read_field(cursor, key)?,
         }
         Ok(())

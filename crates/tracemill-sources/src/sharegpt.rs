@@ -5,7 +5,7 @@ use tracemill_model::{DecodeError, DecodeErrorKind, Framing, Message, Role, Text
 
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::parts::{Span, insert, refuse_messages, said};
+use crate::parts::{insert, refuse_messages, said};
 use crate::preference;
 use crate::record::Once;
 use crate::registry::{JSON, Skip, SourceInfo, json_framings};
@@ -65,9 +65,7 @@ impl Source for ShareGpt {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let mut cursor = Cursor::with_limits(record, context.limits());
-        let row = Row::read(record, &mut cursor)?;
-        cursor.finish()?;
+        let row = batch.read(record, context.limits(), Row::read)?;
         match row.into_trace()? {
             Some(trace) => batch.push(trace),
             None => batch.skip(NO_CONVERSATION),
@@ -101,7 +99,7 @@ const KEYS: [&str; 12] = [
 ];
 
 impl<'a> Row<'a> {
-    fn read(record: &'a str, cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
         let mut row = Row::default();
         let mut once = Once::of(&KEYS);
         cursor.object(|cursor, key| {
@@ -112,7 +110,7 @@ impl<'a> Row<'a> {
                         let message = "the record has its turns in `conversations` and in `conversation`";
                         return Err(cursor.error(DecodeErrorKind::WrongValue, message));
                     }
-                    row.turns = Some(read_turns(Span::skip(record, cursor)?)?);
+                    row.turns = Some(read_turns(cursor)?);
                     Ok(())
                 }
                 "system" if cursor.peek()? == Kind::String => {

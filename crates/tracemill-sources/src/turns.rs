@@ -5,52 +5,61 @@ use tracemill_model::{
     Content, DecodeError, DecodeErrorKind, Fields, Message, RawJson, Reasoning, Role, Text, ToolCall,
 };
 
-use crate::parts::{Span, said};
+use crate::parts::said;
 use crate::record::raw;
 
 /// Reads a list of turns; those with a `role` are messages as they are.
-pub(crate) fn read_turns(list: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
+pub(crate) fn read_turns<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
     let mut turns = Vec::new();
-    list.read(|cursor| {
-        let limit = cursor.limits().messages();
-        cursor.array(|cursor, _| {
-            if turns.len() >= limit {
-                let message = format!("more than {limit} messages in one trace");
-                return Err(cursor.error(DecodeErrorKind::OverLimit, message));
-            }
-            turns.push(read_turn(list.inner(cursor)?)?);
-            Ok(())
-        })
+    let limit = cursor.limits().messages();
+    cursor.array(|cursor, _| {
+        if turns.len() >= limit {
+            let message = format!("more than {limit} messages in one trace");
+            return Err(cursor.error(DecodeErrorKind::OverLimit, message));
+        }
+        turns.push(read_turn(cursor)?);
+        Ok(())
     })?;
     Ok(turns)
 }
 
 /// Reads one turn.
-pub(crate) fn read_turn(span: Span<'_>) -> Result<Message<'_>, DecodeError> {
-    if !span.has("from") {
-        return span.read(Message::read);
+pub(crate) fn read_turn<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, DecodeError> {
+    if cursor.has_ahead("from") {
+        read_said(cursor)
+    } else {
+        Message::read(cursor)
     }
-    span.read(|cursor| {
-        let mut fields = Fields::read_object(cursor)?;
-        let missing = |key| cursor.error(DecodeErrorKind::MissingField, format!("a turn needs a `{key}`"));
-        let from = fields.remove("from").ok_or_else(|| missing("from"))?;
-        let value = fields.remove("value").ok_or_else(|| missing("value"))?;
-        let wrong = |value: RawJson<'_>| {
+}
+
+fn read_said<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, DecodeError> {
+    let (mut from, mut value, mut fields) = (None, None, Fields::new());
+    cursor.object(|cursor, key| {
+        // Two of one key are refused at the end of the object.
+        match key.body() {
+            "from" => from = Some(cursor.raw()?),
+            "value" => value = Some(cursor.raw()?),
+            _ => fields.read(cursor, key)?,
+        }
+        Ok(())
+    })?;
+    let text = |value: Option<RawJson<'a>>, key| {
+        let missing = || cursor.error(DecodeErrorKind::MissingField, format!("a turn needs a `{key}`"));
+        value.ok_or_else(missing)?.into_text().map_err(|value| {
             let message = format!("a turn is two strings, and this is {}", value.kind().noun());
             cursor.error(DecodeErrorKind::WrongType, message)
-        };
-        let from = from.into_text().map_err(wrong)?;
-        let value = value.into_text().map_err(wrong)?;
-        let message = if from == *"function_call" {
-            called(&value).map_err(|why| {
-                let message = format!("the value of a `function_call` must be the JSON of calls: {why}");
-                cursor.error(DecodeErrorKind::WrongValue, message).in_key("value")
-            })?
-        } else {
-            said(role(from), value)
-        };
-        with_fields(message, &fields, cursor)
-    })
+        })
+    };
+    let (from, value) = (text(from, "from")?, text(value, "value")?);
+    let message = if from == *"function_call" {
+        called(&value).map_err(|why| {
+            let message = format!("the value of a `function_call` must be the JSON of calls: {why}");
+            cursor.error(DecodeErrorKind::WrongValue, message).in_key("value")
+        })?
+    } else {
+        said(role(from), value)
+    };
+    with_fields(message, &fields, cursor)
 }
 
 fn role(from: Text<'_>) -> Role<'_> {
@@ -131,8 +140,7 @@ mod tests {
     use super::*;
 
     fn turn(json: &str) -> Result<String, DecodeError> {
-        let span = Span::skip(json, &mut Cursor::new(json))?;
-        let message = read_turn(span)?;
+        let message = read_turn(&mut Cursor::new(json))?;
         let mut trace = tracemill_model::Trace::new();
         trace.push_message(message);
         let mut out = Vec::new();

@@ -350,20 +350,47 @@ impl<'a> Cursor<'a> {
     /// the reading that follows to report.
     pub fn type_ahead(&mut self) -> Option<RawJson<'a>> {
         let mark = self.mark();
-        let found = self.find_type();
+        let found = self.find("type").and_then(|()| self.raw().ok());
         self.rewind(mark);
         found
     }
 
-    fn find_type(&mut self) -> Option<RawJson<'a>> {
+    /// Whether the next value is an object with this key; the cursor stays where it is.
+    ///
+    /// Costs nothing worth mention when the key comes first. What is malformed is left for the reading that follows to
+    /// report.
+    ///
+    /// ```
+    /// use tracemill_model::json::Cursor;
+    /// let mut cursor = Cursor::new(r#"{"from": "human", "value": "hi"}"#);
+    /// assert!(cursor.has_ahead("from") && cursor.has_ahead("value") && !cursor.has_ahead("role"));
+    /// assert_eq!(cursor.offset(), 0);
+    /// ```
+    pub fn has_ahead(&mut self, key: &str) -> bool {
+        let mark = self.mark();
+        let found = self.find(key);
+        self.rewind(mark);
+        found.is_some()
+    }
+
+    /// Whether the next value is a list that begins with an object with this key; the cursor stays where it is.
+    pub fn first_has_ahead(&mut self, key: &str) -> bool {
+        let mark = self.mark();
+        let found = self.open(b'[', "an array").is_ok() && self.has_ahead(key);
+        self.rewind(mark);
+        found
+    }
+
+    /// Goes to the value of a key of the object that is next.
+    fn find(&mut self, wanted: &str) -> Option<()> {
         self.open(b'{', "an object").ok()?;
         loop {
             self.space();
             let key = self.key().ok()?;
             self.space();
             self.colon().ok()?;
-            if key.body() == "type" {
-                return self.raw().ok();
+            if key.body() == wanted {
+                return Some(());
             }
             self.skip().ok()?;
             self.space();
@@ -374,7 +401,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The place of the cursor, to go back to.
-    pub(crate) fn mark(&self) -> Mark {
+    pub fn mark(&self) -> Mark {
         Mark {
             at: self.at,
             depth: self.depth,
@@ -383,8 +410,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes back to a place further up in the same or a surrounding value.
-    pub(crate) fn rewind(&mut self, mark: Mark) {
+    /// Goes back to a place further up in the same or a surrounding value, one that is still open.
+    ///
+    /// ```
+    /// use tracemill_model::json::Cursor;
+    /// let mut cursor = Cursor::new(r#"{"a":[1,"x"]}"#);
+    /// let mark = cursor.mark();
+    /// assert!(cursor.text().is_err());
+    /// cursor.rewind(mark);
+    /// assert_eq!(cursor.raw()?.as_str(), r#"{"a":[1,"x"]}"#);
+    /// # Ok::<(), tracemill_model::DecodeError>(())
+    /// ```
+    pub fn rewind(&mut self, mark: Mark) {
         self.at = mark.at;
         self.depth = mark.depth;
         self.buffers.keys.rewind(mark.keys);
@@ -394,7 +431,7 @@ impl<'a> Cursor<'a> {
 
 /// A place that a cursor can go back to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
+pub struct Mark {
     at: usize,
     depth: u16,
     keys: Level,

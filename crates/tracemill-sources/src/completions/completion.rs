@@ -6,7 +6,7 @@ use tracemill_model::{
 };
 
 use super::Inner;
-use crate::parts::{Span, keep, read_score, response_in};
+use crate::parts::{keep, read_response, read_score};
 use crate::record::object;
 
 /// One completion and what was thought of it.
@@ -22,39 +22,37 @@ pub(super) struct Completion<'a> {
 const FINE: &str = "fine-grained_score";
 
 impl<'a> Completion<'a> {
-    pub(super) fn read(record: &'a str, cursor: &mut Cursor<'a>, keys: &Inner) -> Result<Self, DecodeError> {
-        let span = Span::skip(record, cursor)?;
+    pub(super) fn read(cursor: &mut Cursor<'a>, keys: &Inner) -> Result<Self, DecodeError> {
         let mut completion = Completion {
             messages: Vec::new(),
             model: None,
             scores: Vec::new(),
             rest: Fields::new(),
         };
-        if !span.has(&keys.response) {
-            if span.kind() == Kind::Object && !span.has("role") {
+        if !cursor.has_ahead(&keys.response) {
+            if cursor.peek()? == Kind::Object && !cursor.has_ahead("role") {
                 let message = format!(
                     "a completion needs `{}`: name another key with `field.response`",
                     keys.response
                 );
-                return Err(span.error(DecodeErrorKind::MissingField, message));
+                return Err(cursor.error(DecodeErrorKind::MissingField, message));
             }
-            completion.messages = response_in(span)?;
+            completion.messages = read_response(cursor)?;
             return Ok(completion);
         }
-        span.read(|cursor| cursor.object(|cursor, key| completion.read_field(span, cursor, key, keys)))?;
+        cursor.object(|cursor, key| completion.read_field(cursor, key, keys))?;
         Ok(completion)
     }
 
     fn read_field(
         &mut self,
-        span: Span<'a>,
         cursor: &mut Cursor<'a>,
         key: &Text<'a>,
         keys: &Inner,
     ) -> Result<(), DecodeError> {
         let name = &*key.decode();
         if name == keys.response {
-            self.messages = response_in(span.inner(cursor)?)?;
+            self.messages = read_response(cursor)?;
         } else if name == keys.score || name == FINE {
             self.scores
                 .push(Score::new(Some(key.clone()), read_score(cursor)?));

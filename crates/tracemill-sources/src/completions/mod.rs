@@ -4,13 +4,13 @@ mod completion;
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, Framing, Limits, Message, Score, ScoreValue, Text, Trace,
+    DecodeError, DecodeErrorKind, Framing, Limits, Message, RawJson, Score, ScoreValue, Text, Trace,
 };
 
 use crate::detect::Evidence;
 use crate::head::Head;
 use crate::options::{SourceOption, SourceOptions};
-use crate::parts::{Span, joined_key, prompt_group, read_prompt, read_score, refuse_messages, step};
+use crate::parts::{joined_key, prompt_group, read_prompt, read_score, refuse_messages, step};
 use crate::registry::{JSON, Note, Skip, SourceInfo, json_framings};
 use crate::source::{Batch, Context, Source};
 
@@ -143,9 +143,7 @@ impl Source for Completions {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let mut cursor = Cursor::with_limits(record, context.limits());
-        let asked = self.read(record, &mut cursor)?;
-        cursor.finish()?;
+        let asked = batch.read(record, context.limits(), |cursor| self.read(cursor))?;
         self.deliver(asked, context.limits(), batch)
     }
 }
@@ -156,12 +154,12 @@ struct Asked<'a> {
     base: Trace<'a>,
     prompt: Option<(usize, Vec<Message<'a>>)>,
     completions: Option<Vec<Completion<'a>>>,
-    models: Option<Span<'a>>,
+    models: Option<RawJson<'a>>,
     ratings: Option<Vec<ScoreValue<'a>>>,
 }
 
 impl Completions {
-    fn read<'a>(&self, record: &'a str, cursor: &mut Cursor<'a>) -> Result<Asked<'a>, DecodeError> {
+    fn read<'a>(&self, cursor: &mut Cursor<'a>) -> Result<Asked<'a>, DecodeError> {
         let mut asked = Asked::default();
         cursor.object(|cursor, key| {
             let name = &*key.decode();
@@ -169,11 +167,11 @@ impl Completions {
                 self.read_prompt(cursor, key, number, &mut asked)
             } else if name == self.list {
                 unseen(cursor, asked.completions.is_none())?;
-                asked.completions = Some(self.read_list(record, cursor)?);
+                asked.completions = Some(self.read_list(cursor)?);
                 Ok(())
             } else if name == self.models {
                 unseen(cursor, asked.models.is_none())?;
-                asked.models = Some(Span::skip(record, cursor)?);
+                asked.models = Some(cursor.raw()?);
                 Ok(())
             } else if self.ratings.as_deref() == Some(name) {
                 unseen(cursor, asked.ratings.is_none())?;
@@ -229,11 +227,7 @@ impl Completions {
         }
     }
 
-    fn read_list<'a>(
-        &self,
-        record: &'a str,
-        cursor: &mut Cursor<'a>,
-    ) -> Result<Vec<Completion<'a>>, DecodeError> {
+    fn read_list<'a>(&self, cursor: &mut Cursor<'a>) -> Result<Vec<Completion<'a>>, DecodeError> {
         let limit = cursor.limits().messages();
         let mut completions = Vec::new();
         if cursor.null()? {
@@ -244,7 +238,7 @@ impl Completions {
                 let message = format!("more than {limit} completions of one prompt");
                 return Err(cursor.error(DecodeErrorKind::OverLimit, message));
             }
-            completions.push(Completion::read(record, cursor, &self.inner)?);
+            completions.push(Completion::read(cursor, &self.inner)?);
             Ok(())
         })?;
         Ok(completions)
@@ -270,7 +264,7 @@ impl Completions {
         }
         refuse_messages(&base, "a prompt and its completions")?;
         let ratings = self.parallel(ratings, completions.len())?;
-        let mut models = self.models(models, &completions, &mut base)?;
+        let mut models = self.models(models, &completions, &mut base);
         if base.group().is_none() {
             base.set_group(prompt_group(&prompt, base.tools()));
         }
@@ -317,26 +311,25 @@ impl Completions {
     /// The models beside the completions, if they are what names them; else they are a field.
     fn models<'a>(
         &self,
-        models: Option<Span<'a>>,
+        models: Option<RawJson<'a>>,
         completions: &[Completion<'a>],
         base: &mut Trace<'a>,
-    ) -> Result<std::vec::IntoIter<Text<'a>>, DecodeError> {
-        let Some(span) = models else {
-            return Ok(Vec::new().into_iter());
+    ) -> std::vec::IntoIter<Text<'a>> {
+        let Some(models) = models else {
+            return Vec::new().into_iter();
         };
-        let mut names = Vec::new();
-        let _ = span.read(|cursor| {
-            cursor.array(|cursor, _| {
-                names.push(cursor.text()?);
-                Ok(())
-            })
-        });
-        if names.len() == completions.len() && completions.iter().all(Completion::is_anonymous) {
-            return Ok(names.into_iter());
+        let names = models.elements().map(|name| name.as_text().map(Text::into_owned));
+        match names.collect::<Option<Vec<_>>>() {
+            Some(names)
+                if names.len() == completions.len() && completions.iter().all(Completion::is_anonymous) =>
+            {
+                names.into_iter()
+            }
+            _ => {
+                base.extra_mut().insert(Text::new(self.models.clone()), models);
+                Vec::new().into_iter()
+            }
         }
-        base.extra_mut()
-            .insert(Text::new(self.models.clone()), span.raw()?);
-        Ok(Vec::new().into_iter())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files that a `dataset_info.json` describes, read as LLaMA-Factory 0.9.5 does (`data/converter.py`), except that nothing is
 //! dropped: speakers that the tags do not name keep their names, and what no column is for stays.
 
-use tracemill_model::json::{Cursor, Kind};
+use tracemill_model::json::Kind;
 use tracemill_model::{
     DecodeError, Fields, Framing, JsonView, Message, RawJson, Role, Score, ScoreValue, Text, Trace,
 };
@@ -10,7 +10,7 @@ use super::INFO;
 use crate::alpaca::read_history;
 use crate::detect::Evidence;
 use crate::head::Head;
-use crate::parts::{Span, hash_group, insert, joined_key, prompt_group, said, step};
+use crate::parts::{hash_group, insert, joined_key, prompt_group, said, step};
 use crate::record::{deepest, object};
 use crate::registry::json_framings;
 use crate::source::{Batch, Context, Source};
@@ -267,9 +267,8 @@ impl<'t, 'r> Row<'t, 'r> {
             fields.insert(Text::new(key), value.raw());
         }
         let turn = object(&fields, deepest())?;
-        let span = Span::skip(turn.as_str(), &mut Cursor::with_limits(turn.as_str(), deepest()))?;
         // What is wrong is in the turn as it was made here: its columns mean nothing.
-        let read = read_turn(span).map(Message::into_owned);
+        let read = read_turn(&mut turn.cursor()).map(Message::into_owned);
         read.map_err(|error| DecodeError::new(error.kind(), 0, error.message()))
     }
 

@@ -2,7 +2,7 @@
 
 mod record;
 
-use tracemill_model::json::{Cursor, Kind};
+use tracemill_model::json::Kind;
 use tracemill_model::{DecodeError, Framing};
 
 use crate::detect::Evidence;
@@ -65,9 +65,8 @@ impl Source for Preferences {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let mut cursor = Cursor::with_limits(record, context.limits());
-        let preference = Record::read(record, &mut cursor)?;
-        cursor.finish()?;
+        let limits = context.limits();
+        let preference = batch.read(record, limits, |cursor| Record::read(record, cursor))?;
         preference.deliver(batch)
     }
 }

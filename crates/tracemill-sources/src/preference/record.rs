@@ -7,8 +7,8 @@ use tracemill_model::{
 
 use super::{NO_PROMPT, WHOLE};
 use crate::parts::{
-    Span, hash_group, insert, joined_key, keep, prompt_group, read_prompt, read_score, response_in, said,
-    step,
+    Early, Span, hash_group, insert, joined_key, keep, prompt_group, read_prompt, read_response, read_score,
+    said, step,
 };
 use crate::record::Once;
 use crate::source::Batch;
@@ -21,22 +21,25 @@ pub(super) struct Record<'a> {
     own: Trace<'a>,
     limits: Limits,
     /// What stands before the answers, under each of the keys that may hold it.
-    prompt: Option<Span<'a>>,
+    prompt: Option<Messages<'a>>,
     turns: Option<Turns<'a>>,
     /// The request of the `OpenAI` dialect without messages and tools.
     input: Option<Input<'a>>,
     system: Option<Text<'a>>,
     chosen: Option<Vec<Message<'a>>>,
     rejected: Option<Vec<Message<'a>>>,
-    completion: Option<Span<'a>>,
+    completion: Option<Messages<'a>>,
     label: Option<ScoreValue<'a>>,
 }
+
+/// What somebody said, or an error that matters only if it has to be read.
+type Messages<'a> = Early<'a, Vec<Message<'a>>>;
 
 /// A list of turns and the key under which it stands.
 #[derive(Debug)]
 struct Turns<'a> {
     key: &'static str,
-    span: Span<'a>,
+    list: Messages<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -107,7 +110,7 @@ impl<'a> Record<'a> {
             | "non_preferred_output"
             | "completion"
                 if cursor.null()? => {}
-            "prompt" => self.prompt = Some(Span::skip(record, cursor)?),
+            "prompt" => self.prompt = Some(Span::early(record, cursor, read_prompt)?),
             "conversations" => self.read_turns(record, cursor, "conversations")?,
             "messages" => self.read_turns(record, cursor, "messages")?,
             "input" if cursor.peek()? == Kind::Object => self.read_input(cursor)?,
@@ -116,13 +119,13 @@ impl<'a> Record<'a> {
             }
             "chosen" | "preferred_output" => {
                 refuse_second(cursor, self.chosen.is_some())?;
-                self.chosen = Some(read_side(Span::skip(record, cursor)?)?);
+                self.chosen = Some(read_side(cursor)?);
             }
             "rejected" | "non_preferred_output" => {
                 refuse_second(cursor, self.rejected.is_some())?;
-                self.rejected = Some(read_side(Span::skip(record, cursor)?)?);
+                self.rejected = Some(read_side(cursor)?);
             }
-            "completion" => self.completion = Some(Span::skip(record, cursor)?),
+            "completion" => self.completion = Some(Span::early(record, cursor, read_response)?),
             "label" | "kto_tag" => {
                 let label = read_score(cursor)?;
                 refuse_second(
@@ -145,11 +148,11 @@ impl<'a> Record<'a> {
         key: &'static str,
     ) -> Result<(), DecodeError> {
         refuse_second(cursor, self.turns.is_some())?;
-        let span = Span::skip(record, cursor)?;
-        if span.kind() != Kind::Array {
-            return Err(span.expected("a list of turns"));
+        if cursor.peek()? != Kind::Array {
+            return Err(cursor.expected("a list of turns"));
         }
-        self.turns = Some(Turns { key, span });
+        let list = Span::early(record, cursor, read_turns)?;
+        self.turns = Some(Turns { key, list });
         Ok(())
     }
 
@@ -194,13 +197,13 @@ impl<'a> Record<'a> {
             self.own.push_score(Score::new(Some(Text::new("label")), label));
         }
         if let Some(completion) = self.completion.take() {
-            insert(&mut self.own, "completion", completion.raw()?);
+            insert(&mut self.own, "completion", completion.span.raw()?);
         }
         if is_whole(&chosen) != is_whole(&rejected) {
             let message = "one of the answers is a whole conversation, the other is not";
             return Err(DecodeError::new(DecodeErrorKind::WrongValue, 0, message));
         }
-        let prompt = if is_whole(&chosen) {
+        let mut prompt = if is_whole(&chosen) {
             batch.note(WHOLE, u64::from(self.prompt.is_some() || self.turns.is_some()));
             self.keep_prompt()?;
             Vec::new()
@@ -216,10 +219,16 @@ impl<'a> Record<'a> {
             .into_iter()
             .enumerate()
         {
-            let mut trace = self.own.clone();
-            trace.messages_mut().extend(prompt.iter().cloned());
+            // The second takes over what the first has a copy of.
+            let (mut trace, before) = if trial == 0 {
+                (self.own.clone(), prompt.clone())
+            } else {
+                (std::mem::take(&mut self.own), std::mem::take(&mut prompt))
+            };
+            *trace.messages_mut() = before;
             trace.messages_mut().extend(answer);
-            both.extend_from_slice(&conversation(&trace));
+            // Identities do not count.
+            Trace::write_said(trace.messages(), trace.tools(), &mut both);
             if let Some(id) = &id {
                 trace.set_id(joined_key(&[id.clone(), name.to_owned()]));
             }
@@ -247,7 +256,7 @@ impl<'a> Record<'a> {
         let prompt = match completion {
             Some(completion) => {
                 let prompt = messages.len();
-                messages.extend(response_in(completion).map_err(|error| error.in_key("completion"))?);
+                messages.extend(completion.read.map_err(|error| error.in_key("completion"))?);
                 prompt
             }
             None => messages
@@ -272,8 +281,8 @@ impl<'a> Record<'a> {
                 keep(&mut self.own, "input", &input.rest, self.limits)?;
                 input.messages
             }
-            (None, Some(prompt), None) => prompt.read(read_prompt).map_err(|error| error.in_key("prompt"))?,
-            (None, None, Some(turns)) => turns.read()?,
+            (None, Some(prompt), None) => prompt.read.map_err(|error| error.in_key("prompt"))?,
+            (None, None, Some(turns)) => turns.list.read.map_err(|error| error.in_key(turns.key))?,
             (None, None, None) => {
                 return Err(missing(
                     "without a `prompt`, `chosen` and `rejected` must be whole conversations, as lists of messages; text \
@@ -294,7 +303,7 @@ impl<'a> Record<'a> {
     /// Keeps what the answers repeat.
     fn keep_prompt(&mut self) -> Result<(), DecodeError> {
         if let Some(prompt) = self.prompt.take() {
-            insert(&mut self.own, "prompt", prompt.raw()?);
+            insert(&mut self.own, "prompt", prompt.span.raw()?);
         }
         if let Some(turns) = self.turns.take() {
             // As a trace has its own, they go by another name.
@@ -303,7 +312,7 @@ impl<'a> Record<'a> {
             } else {
                 turns.key
             };
-            insert(&mut self.own, key, turns.span.raw()?);
+            insert(&mut self.own, key, turns.list.span.raw()?);
         }
         if let Some(system) = self.system.take() {
             insert(&mut self.own, "system", system.into());
@@ -312,19 +321,13 @@ impl<'a> Record<'a> {
     }
 }
 
-impl<'a> Turns<'a> {
-    fn read(&self) -> Result<Vec<Message<'a>>, DecodeError> {
-        read_turns(self.span).map_err(|error| error.in_key(self.key))
-    }
-}
-
 /// Reads one of two answers: text, a turn, a message, or messages.
-fn read_side(span: Span<'_>) -> Result<Vec<Message<'_>>, DecodeError> {
-    match span.kind() {
-        Kind::Object if span.has("from") => Ok(vec![read_turn(span)?]),
-        Kind::Array => read_turns(span),
-        Kind::Object | Kind::String | Kind::Null => response_in(span),
-        _ => Err(span.expected("an answer")),
+fn read_side<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeError> {
+    match cursor.peek()? {
+        Kind::Object if cursor.has_ahead("from") => Ok(vec![read_turn(cursor)?]),
+        Kind::Array => read_turns(cursor),
+        Kind::Object | Kind::String | Kind::Null => read_response(cursor),
+        _ => Err(cursor.expected("an answer")),
     }
 }
 
@@ -333,16 +336,6 @@ fn is_whole(answer: &[Message<'_>]) -> bool {
     answer
         .first()
         .is_some_and(|first| matches!(first.role(), Role::System | Role::Developer | Role::User))
-}
-
-/// The canonical form of what was said and could be called: identities do not count.
-fn conversation(trace: &Trace<'_>) -> Vec<u8> {
-    let mut said = Trace::new();
-    said.messages_mut().extend(trace.messages().iter().cloned());
-    said.set_tools(trace.tools().map(<[_]>::to_vec));
-    let mut canonical = Vec::new();
-    said.write_json(&mut canonical);
-    canonical
 }
 
 fn is_judged(label: &ScoreValue<'_>) -> bool {

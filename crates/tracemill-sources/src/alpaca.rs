@@ -62,22 +62,28 @@ impl Source for Alpaca {
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
         let row = walk::record(context, record, batch)?;
-        let instruction = string(row, "instruction")?;
-        let output = string(row, "output")?;
+        let [instruction, output, system, history, input, tools] =
+            row.pick(["instruction", "output", "system", "history", "input", "tools"]);
+        let instruction = walk::text_of(instruction, "instruction")?;
+        let output = walk::text_of(output, "output")?;
+        let given = |value: Option<JsonView<'a>>| {
+            let text = value.and_then(JsonView::as_text);
+            text.filter(|text| !text.is_empty())
+        };
         let mut trace = Trace::new();
         let mut conversation = Said::new(context.limits());
-        if let Some(system) = walk::text(row, "/system").filter(|system| !system.is_empty()) {
+        if let Some(system) = given(system) {
             conversation.push(said(Role::System, system))?;
         }
-        if let Some(history) = walk::present(row, "/history") {
+        if let Some(history) = history.filter(|history| !history.is_null()) {
             read_history(history, &mut conversation).map_err(|error| error.in_key("history"))?;
         }
-        let input = walk::text(row, "/input").filter(|input| !input.is_empty());
-        let mut taken = vec!["instruction", "output", "history", "tools"];
-        let asked = match &input {
+        let mut taken = Vec::with_capacity(8);
+        taken.extend(["instruction", "output", "history", "tools"]);
+        let asked = match given(input) {
             Some(input) => {
                 batch.note(INPUT, 1);
-                Text::new(format!("{}\n{}", instruction.decode(), input.decode()))
+                Text::joined([instruction, input], "\n")
             }
             None => instruction,
         };
@@ -91,17 +97,12 @@ impl Source for Alpaca {
         conversation.push(said(Role::User, asked))?;
         conversation.push(said(Role::Assistant, output))?;
         *trace.messages_mut() = conversation.messages;
-        trace.set_tools(walk::tools(row.get("tools")).map_err(|error| error.in_key("tools"))?);
+        trace.set_tools(walk::tools(tools).map_err(|error| error.in_key("tools"))?);
         walk::identify(row, &mut trace, &mut taken);
         walk::keep_rest(&mut trace, row, INFO.name, &taken);
         batch.push(trace);
         Ok(())
     }
-}
-
-fn string<'v>(row: JsonView<'v>, key: &str) -> Result<Text<'v>, DecodeError> {
-    let value = walk::member(row, key, Kind::String)?;
-    Ok(value.as_text().unwrap_or_default())
 }
 
 /// Pairs of what was asked and what was answered.

@@ -106,11 +106,13 @@ impl<'a> Contents<'a> {
     }
 
     fn call(&mut self, part: JsonView<'a>, call: JsonView<'a>) -> ToolCall<'a> {
-        let name = text(call, "name").unwrap_or_default();
-        let id = text(call, "id").unwrap_or_else(|| Text::new(format!("call_{}", self.calls)));
+        let [name, id, args] = call.pick(["name", "id", "args"]);
+        let name = name.and_then(JsonView::as_text).unwrap_or_default();
+        let id = id.and_then(JsonView::as_text);
+        let id = id.unwrap_or_else(|| Text::new(format!("call_{}", self.calls)));
         self.calls += 1;
         self.open.push((name.clone(), id.clone()));
-        let arguments = match call.get("args") {
+        let arguments = match args {
             Some(args) if !args.is_null() => Arguments::Value(args.raw()),
             _ => Arguments::Missing,
         };
@@ -124,9 +126,10 @@ impl<'a> Contents<'a> {
     }
 
     fn result(&mut self, result: JsonView<'a>) -> Result<Message<'a>, DecodeError> {
-        let name = text(result, "name").unwrap_or_default();
+        let [name, id, response] = result.pick(["name", "id", "response"]);
+        let name = name.and_then(JsonView::as_text).unwrap_or_default();
         let mut message = Message::new(Role::Tool);
-        let own = text(result, "id");
+        let own = id.and_then(JsonView::as_text);
         let waits = self.open.iter().position(|(open, id)| match &own {
             Some(own) => id == own,
             None => *open == name,
@@ -137,7 +140,7 @@ impl<'a> Contents<'a> {
         }
         message.set_tool_call_id(id);
         message.set_name(Some(name));
-        if let Some(response) = result.get("response") {
+        if let Some(response) = response {
             message.set_content(answered(response)?);
             message.set_is_error(response.get("error").is_some().then_some(true));
         }
@@ -169,12 +172,14 @@ fn only_words(list: JsonView<'_>) -> Option<Text<'_>> {
 
 /// What a function gave: `{"output": "…"}` and `{"error": "…"}` are texts, anything else stays an object.
 fn answered(response: JsonView<'_>) -> Result<Content<'_>, DecodeError> {
-    let alone = (response.members().count() == 1)
-        .then(|| text(response, "output").or_else(|| text(response, "error")));
-    match alone.flatten() {
-        Some(text) => Ok(Content::Text(text)),
-        None => Ok(Content::read(&mut response.cursor())?),
+    let mut members = response.members();
+    if let (Some((key, value)), None) = (members.next(), members.next())
+        && matches!(key.body(), "output" | "error")
+        && let Some(text) = value.as_text()
+    {
+        return Ok(Content::Text(text));
     }
+    Content::read(&mut response.cursor())
 }
 
 /// A part that says something; one that nobody knows stays as it was recorded.
@@ -246,16 +251,23 @@ pub(crate) fn tools<'v>(list: JsonView<'v>, prompt: &mut Prompt<'v>) {
 }
 
 fn function(declaration: JsonView<'_>) -> Option<Function<'_>> {
-    let name = text(declaration, "name")?;
-    let json = either(declaration, "parametersJsonSchema", "parameters_json_schema");
-    let plain = declaration.get("parameters").filter(|schema| !schema.is_null());
+    let [name, description, plain, json, snake_json] = declaration.pick([
+        "name",
+        "description",
+        "parameters",
+        "parametersJsonSchema",
+        "parameters_json_schema",
+    ]);
+    let name = name.and_then(JsonView::as_text)?;
+    let json = given(json, snake_json);
+    let plain = plain.filter(|schema| !schema.is_null());
     let schema = match (json, plain) {
         (Some(schema), _) => Some(schema.raw()),
         (None, Some(schema)) => Some(lower_types(schema)),
         (None, None) => None,
     };
     let mut function = Function::new(name)
-        .with_description(text(declaration, "description"))
+        .with_description(description.and_then(JsonView::as_text))
         .with_parameters(schema);
     let taken = [
         "name",

@@ -1,6 +1,6 @@
 //! `mini-swe-agent`: trajectories of mini-SWE-agent, with or without an envelope.
 
-use tracemill_model::json::Kind;
+use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
     DecodeError, Framing, Group, GroupKind, JsonView, Message, Outcome, RawJson, Role, Text, Trace,
 };
@@ -55,7 +55,7 @@ impl Source for MiniSweAgent {
         record: &'a str,
         batch: &mut Batch<'a>,
     ) -> Result<(), DecodeError> {
-        let run = walk::value(context, record)?;
+        let run = batch.read(record, context.limits(), Cursor::indexed)?;
         let run = batch.keep(run);
         let mut trace = Trace::new();
         if run.kind() == Kind::Array {

@@ -231,7 +231,7 @@ pub(crate) fn ordinal(value: JsonView<'_>) -> Option<u64> {
 
 /// The group of all answers to one prompt: its key is a hash of messages and tools, as `openai-chat` has it.
 pub(crate) fn prompt_group(messages: &[Message<'_>], tools: Option<&[Tool<'_>]>) -> Group<'static> {
-    let mut canonical = Vec::new();
+    let mut canonical = Vec::with_capacity(1024);
     Trace::write_said(messages, tools, &mut canonical);
     hash_group(&canonical)
 }

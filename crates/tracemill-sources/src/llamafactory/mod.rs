@@ -7,7 +7,7 @@ mod table;
 use tracemill_model::json::{EmbeddedJson, Kind};
 use tracemill_model::{
     Content, DecodeError, Framing, JsonView, Limits, Message, Part, RawJson, Reasoning, Role, Score,
-    ScoreValue, Text, ToolCall, Trace,
+    ScoreValue, Text, TextPart, ToolCall, Trace,
 };
 
 use crate::detect::Evidence;
@@ -111,37 +111,39 @@ fn compare<'v>(row: JsonView<'v>, context: &Context, batch: &mut Batch<'v>) -> R
 /// One message. Its parts are sorted by what they are.
 fn read(turn: JsonView<'_>, limits: Limits) -> Result<Message<'_>, DecodeError> {
     walk::expect(turn, Kind::Object)?;
-    let role = walk::member(turn, "role", Kind::String)?;
-    let mut message = Message::new(Role::named(role.as_text().unwrap_or_default()));
-    let mut parts = Vec::new();
-    let content = turn.get("content");
-    match &content {
-        Some(content) if content.kind() == Kind::Array => {
-            for (index, part) in content.elements().enumerate() {
-                sort(part, &mut message, &mut parts, limits)
-                    .map_err(|error| error.in_index(index).in_key("content"))?;
-            }
-            message.set_content(joined(parts, &message));
-        }
-        Some(content) => {
-            let content = Content::read(&mut content.cursor()).map_err(|error| error.in_key("content"))?;
-            message.set_content(content);
-        }
-        None => {}
+    let [role, content, weight] = turn.pick(["role", "content", "loss_weight"]);
+    let mut message = Message::new(Role::named(walk::text_of(role, "role")?));
+    if let Some(content) = content {
+        say(&mut message, content, limits).map_err(|error| error.in_key("content"))?;
     }
-    let mut taken = vec!["role", "content"];
-    let weight = turn
-        .get("loss_weight")
-        .and_then(tracemill_model::JsonView::as_f64);
-    if let Some(train) = [(0.0, false), (1.0, true)]
-        .iter()
-        .find(|(known, _)| weight == Some(*known))
-    {
-        message.set_train(train.1);
-        taken.push("loss_weight");
+    let train = weight.and_then(JsonView::as_f64).and_then(trained);
+    message.set_train(train);
+    const TAKEN: [&str; 3] = ["role", "content", "loss_weight"];
+    let taken = if train.is_some() { 3 } else { 2 };
+    if turn.members().count() > taken || train.is_none() && weight.is_some() {
+        walk::keep_in_message(&mut message, turn, &TAKEN[..taken]);
     }
-    walk::keep_in_message(&mut message, turn, &taken);
     Ok(message)
+}
+
+/// Whether a weight says that a message is trained on, or is not.
+fn trained(weight: f64) -> Option<bool> {
+    let known = [(0.0, false), (1.0, true)];
+    let found = known.iter().find(|(known, _)| weight == *known);
+    found.map(|(_, train)| *train)
+}
+
+fn say<'v>(message: &mut Message<'v>, content: JsonView<'v>, limits: Limits) -> Result<(), DecodeError> {
+    if content.kind() != Kind::Array {
+        message.set_content(Content::read(&mut content.cursor())?);
+        return Ok(());
+    }
+    let mut parts = Vec::new();
+    for (index, part) in content.elements().enumerate() {
+        sort(part, message, &mut parts, limits).map_err(|error| error.in_index(index))?;
+    }
+    message.set_content(joined(parts, message));
+    Ok(())
 }
 
 /// Text alone is text; no parts beside calls are nothing.
@@ -159,11 +161,16 @@ fn sort<'v>(
     parts: &mut Vec<Part<'v>>,
     limits: Limits,
 ) -> Result<(), DecodeError> {
-    let bare = part
-        .members()
-        .all(|(key, _)| matches!(key.body(), "type" | "value"));
-    let value = walk::text(part, "/value").filter(|_| bare);
-    match (walk::text(part, "/type").as_ref().map_or("", Text::body), value) {
+    let (mut kind, mut value, mut bare) = (None, None, true);
+    for (key, member) in part.members() {
+        match key.body() {
+            "type" => kind = member.as_text(),
+            "value" => value = member.as_text(),
+            _ => bare = false,
+        }
+    }
+    match (kind.as_ref().map_or("", Text::body), value.filter(|_| bare)) {
+        ("text", Some(words)) => parts.push(Part::Text(TextPart::new(words))),
         ("reasoning", Some(thought)) if message.reasoning().is_none() => {
             message.set_reasoning(Reasoning::Text(thought));
         }

@@ -142,7 +142,7 @@ fn answered<'a>(
 
 /// The group of all answers to one prompt.
 fn prompt_group(prompt: &Trace<'_>) -> Group<'static> {
-    let mut canonical = Vec::new();
+    let mut canonical = Vec::with_capacity(1024);
     prompt.write_json(&mut canonical);
     hash_group(&canonical)
 }

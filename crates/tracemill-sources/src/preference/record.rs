@@ -19,6 +19,8 @@ use crate::turns::{read_turn, read_turns};
 pub(super) struct Record<'a> {
     /// Identity, tools and metadata of the record, and fields that nobody names.
     own: Trace<'a>,
+    /// How long it is, in bytes.
+    length: usize,
     limits: Limits,
     /// What stands before the answers, under each of the keys that may hold it.
     prompt: Option<Messages<'a>>,
@@ -74,6 +76,7 @@ impl<'a> Record<'a> {
     pub(super) fn read(record: &'a str, cursor: &mut Cursor<'a>) -> Result<Self, DecodeError> {
         let mut preference = Record {
             own: Trace::new(),
+            length: record.len(),
             limits: *cursor.limits(),
             prompt: None,
             turns: None,
@@ -213,7 +216,8 @@ impl<'a> Record<'a> {
             prompt
         };
         let id = self.own.id().map(|id| step(id.as_json().view()));
-        let mut both = Vec::new();
+        // Each repeats the prompt.
+        let mut both = Vec::with_capacity(2 * self.length);
         let mut traces = Vec::new();
         for (trial, (name, answer)) in [("chosen", chosen), ("rejected", rejected)]
             .into_iter()

@@ -62,15 +62,18 @@ impl Source for Converse {
         let row = walk::record(context, record, batch)?;
         let mut trace = Trace::new();
         let mut said = Said::new(context.limits());
-        if let Some(system) = walk::present(row, "/system") {
+        let [system, list, config] = row.pick(["system", "messages", "toolConfig"]);
+        let given = |value: Option<JsonView<'a>>| value.filter(|value| !value.is_null());
+        if let Some(system) = given(system) {
             said.push(instructions(system).map_err(|error| error.in_key("system"))?)?;
         }
-        let list = walk::member(row, "messages", Kind::Array)?;
+        let list = list.ok_or_else(|| walk::missing("messages"))?;
+        walk::expect(list, Kind::Array).map_err(|error| error.in_key("messages"))?;
         let candidates = read_turns(list, &mut said).map_err(|error| error.in_key("messages"))?;
         *trace.messages_mut() = said.messages;
         let mut taken = vec!["system", "messages", "toolConfig"];
         taken.extend(is_known(row).then_some(VERSION));
-        if let Some(config) = walk::present(row, "/toolConfig") {
+        if let Some(config) = given(config) {
             read_tools(config, &mut trace).map_err(|error| error.in_key("toolConfig"))?;
         }
         walk::identify(row, &mut trace, &mut taken);
@@ -130,13 +133,13 @@ fn read_turns<'v>(list: JsonView<'v>, said: &mut Said<'v>) -> Result<Option<Json
             return Err(walk::wrong("a message follows the candidates, which are the end").in_index(index));
         }
         walk::expect(turn, Kind::Object).map_err(|error| error.in_index(index))?;
-        if turn
-            .get(CANDIDATES)
-            .is_some_and(|list| list.kind() == Kind::Array)
-        {
+        let [role, content, list] = turn.pick(["role", "content", CANDIDATES]);
+        if list.is_some_and(|list| list.kind() == Kind::Array) {
             candidates = Some(turn);
         } else {
-            read_turn(turn, said).map_err(|error| error.in_index(index))?;
+            let role = walk::text_of(role, "role").map_err(|error| error.in_index(index))?;
+            let message = Message::new(Role::named(role));
+            read_turn(turn, message, content, said).map_err(|error| error.in_index(index))?;
         }
     }
     Ok(candidates)
@@ -145,12 +148,14 @@ fn read_turns<'v>(list: JsonView<'v>, said: &mut Said<'v>) -> Result<Option<Json
 const CANDIDATES: &str = "candidates";
 
 /// Reads one message: results become messages of their own, before what else it says.
-fn read_turn<'v>(turn: JsonView<'v>, said: &mut Said<'v>) -> Result<(), DecodeError> {
-    let role = walk::member(turn, "role", Kind::String)?;
-    let role = Role::named(role.as_text().unwrap_or_default());
+fn read_turn<'v>(
+    turn: JsonView<'v>,
+    mut message: Message<'v>,
+    content: Option<JsonView<'v>>,
+    said: &mut Said<'v>,
+) -> Result<(), DecodeError> {
     let mut read = Blocks::default();
-    let mut message = Message::new(role);
-    match turn.get("content") {
+    match content {
         Some(content) if content.kind() == Kind::Array => {
             for (index, block) in content.elements().enumerate() {
                 let at = |error: DecodeError| error.in_index(index).in_key("content");
@@ -199,6 +204,9 @@ impl<'a> Blocks<'a> {
             _ => None,
         };
         match kind.as_ref().map(|(kind, value)| (kind.body(), value)) {
+            Some(("text", words)) if let Some(words) = words.as_text() => {
+                self.parts.push(Part::Text(TextPart::new(words)));
+            }
             Some(("toolUse", call)) => self
                 .calls
                 .push(read_call(*call).map_err(|error| error.in_key("toolUse"))?),

@@ -62,9 +62,11 @@ impl Source for MiniSweAgent {
             *trace.messages_mut() = read(run, context)?;
         } else {
             walk::expect(run, Kind::Object)?;
-            let list = walk::member(run, "messages", Kind::Array)?;
-            *trace.messages_mut() = read(list, context).map_err(|error| error.in_key("messages"))?;
-            describe(run, &mut trace);
+            let [list, info, format] = run.pick(["messages", "info", "trajectory_format"]);
+            let list = list.ok_or_else(|| walk::missing("messages"))?;
+            let messages = walk::expect(list, Kind::Array).and_then(|()| read(list, context));
+            *trace.messages_mut() = messages.map_err(|error| error.in_key("messages"))?;
+            describe(run, info, format, &mut trace);
         }
         if trace.messages().is_empty() {
             batch.skip(NO_CONVERSATION);
@@ -103,8 +105,13 @@ fn read<'v>(list: JsonView<'v>, context: &Context) -> Result<Vec<Message<'v>>, D
 }
 
 /// What the envelope says.
-fn describe<'v>(run: JsonView<'v>, trace: &mut Trace<'v>) {
-    let status = run.pointer("/info/exit_status");
+fn describe<'v>(
+    run: JsonView<'v>,
+    info: Option<JsonView<'v>>,
+    format: Option<JsonView<'v>>,
+    trace: &mut Trace<'v>,
+) {
+    let [status, config] = info.map_or([None, None], |info| info.pick(["exit_status", "config"]));
     let outcome = status.map(|status| match status.as_text().as_ref().map_or("", Text::body) {
         "Submitted" => Outcome::Completed,
         "LimitsExceeded" | "TimeExceeded" => Outcome::Truncated,
@@ -112,7 +119,7 @@ fn describe<'v>(run: JsonView<'v>, trace: &mut Trace<'v>) {
         _ => Outcome::Errored,
     });
     trace.set_outcome(outcome);
-    trace.set_model(walk::text(run, "/info/config/model/model_name"));
+    trace.set_model(config.and_then(|config| walk::text(config, "/model/model_name")));
     walk::keep_rest(
         trace,
         run,
@@ -120,7 +127,7 @@ fn describe<'v>(run: JsonView<'v>, trace: &mut Trace<'v>) {
         &["messages", "trajectory_format", "instance_id"],
     );
     // Under its own name it would be taken for the envelope again.
-    if let Some(format) = run.get("trajectory_format") {
+    if let Some(format) = format {
         insert(trace, "mini-swe-agent.trajectory_format", format.raw());
     }
 }

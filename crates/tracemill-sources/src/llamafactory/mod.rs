@@ -116,20 +116,18 @@ fn read(turn: JsonView<'_>, limits: Limits) -> Result<Message<'_>, DecodeError> 
     if let Some(content) = content {
         say(&mut message, content, limits).map_err(|error| error.in_key("content"))?;
     }
-    let train = weight.and_then(JsonView::as_f64).and_then(trained);
+    let train = trained(weight.and_then(JsonView::as_f64));
     message.set_train(train);
-    const TAKEN: [&str; 3] = ["role", "content", "loss_weight"];
-    let taken = if train.is_some() { 3 } else { 2 };
-    if turn.members().count() > taken || train.is_none() && weight.is_some() {
-        walk::keep_in_message(&mut message, turn, &TAKEN[..taken]);
-    }
+    let all = ["role", "content", "loss_weight"];
+    let taken = if train.is_some() { &all[..] } else { &all[..2] };
+    walk::keep_in_message(&mut message, turn, taken);
     Ok(message)
 }
 
 /// Whether a weight says that a message is trained on, or is not.
-fn trained(weight: f64) -> Option<bool> {
+fn trained(weight: Option<f64>) -> Option<bool> {
     let known = [(0.0, false), (1.0, true)];
-    let found = known.iter().find(|(known, _)| weight == *known);
+    let found = known.iter().find(|(known, _)| weight == Some(*known));
     found.map(|(_, train)| *train)
 }
 

@@ -411,6 +411,18 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
+    /// The message in canonical form.
+    ///
+    /// ```
+    /// use tracemill_model::{Message, Role, Text};
+    /// let mut message = Message::new(Role::User);
+    /// message.set_content(Text::new("hi"));
+    /// assert_eq!(message.to_json().as_str(), r#"{"role":"user","content":"hi"}"#);
+    /// ```
+    pub fn to_json(&self) -> RawJson<'static> {
+        RawJson::written(|w| self.write(self.train(), w))
+    }
+
     /// Writes the canonical form, with another mark of what is trained on.
     pub(crate) fn write(&self, train: Option<bool>, w: &mut JsonWriter<'_>) {
         w.begin_object();

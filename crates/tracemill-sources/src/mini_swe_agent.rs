@@ -2,7 +2,7 @@
 
 use tracemill_model::json::{Cursor, Kind};
 use tracemill_model::{
-    DecodeError, Framing, Group, GroupKind, JsonView, Message, Outcome, RawJson, Role, Text, Trace,
+    DecodeError, Framing, Group, GroupKind, JsonView, Message, Outcome, Role, Text, Trace,
 };
 
 use crate::detect::Evidence;
@@ -145,16 +145,6 @@ fn take_exit(trace: &mut Trace<'_>, batch: &mut Batch<'_>) {
     let Some(last) = trace.messages_mut().pop() else {
         return;
     };
-    let mut alone = Trace::new();
-    alone.push_message(last);
-    let mut out = Vec::new();
-    alone.write_json(&mut out);
-    let written = String::from_utf8(out).unwrap_or_default();
-    let exit = RawJson::parse(&written)
-        .ok()
-        .and_then(|alone| alone.pointer("/messages/0").map(JsonView::into_owned));
-    if let Some(exit) = exit {
-        insert(trace, "exit", exit);
-    }
+    insert(trace, "exit", last.to_json());
     batch.note(EXIT, 1);
 }

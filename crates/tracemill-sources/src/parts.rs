@@ -83,7 +83,7 @@ impl<'a> Span<'a> {
         self,
         read: impl FnOnce(&mut Cursor<'a>) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
-        read(&mut self.cursor()).map_err(|error| self.moved(&error))
+        read(&mut self.cursor()).map_err(|error| moved(&error, self.start))
     }
 
     /// The value as it is.
@@ -105,12 +105,19 @@ impl<'a> Span<'a> {
     fn cursor(self) -> Cursor<'a> {
         Cursor::with_limits(self.text, self.limits)
     }
+}
 
-    fn moved(self, error: &DecodeError) -> DecodeError {
-        let offset = self.start + error.column() - 1;
-        let moved = DecodeError::new(error.kind(), offset, error.message());
-        below(moved, &error.path())
-    }
+/// An error in a text that begins at this offset of the record.
+pub(crate) fn moved(error: &DecodeError, start: usize) -> DecodeError {
+    let offset = start + error.column() - 1;
+    let moved = DecodeError::new(error.kind(), offset, error.message());
+    below(moved, &error.path())
+}
+
+/// The error for a next value of another type than `wanted`, unless it is no value at all.
+pub(crate) fn wrong_type(cursor: &mut Cursor<'_>, wanted: &str) -> DecodeError {
+    let error = cursor.expected(wanted);
+    cursor.skip().err().unwrap_or(error)
 }
 
 /// The error with a path that is already written, such as `a.b[3]["c d"]`.
@@ -388,6 +395,14 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.path(), "b[1]");
         assert_eq!(error.column(), 17);
+    }
+
+    #[test]
+    fn what_is_no_value_is_none_of_another_type_either() {
+        let kind = |json: &str| wrong_type(&mut Cursor::new(json), "a list").kind();
+        assert_eq!(kind("true"), DecodeErrorKind::WrongType);
+        assert_eq!(kind("trve"), DecodeErrorKind::Syntax);
+        assert_eq!(kind("tru"), DecodeErrorKind::Truncated);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use tracemill_model::{
     Content, DecodeError, DecodeErrorKind, Fields, Message, RawJson, Reasoning, Role, Text, ToolCall,
 };
 
-use crate::parts::said;
+use crate::parts::{moved, said};
 use crate::record::raw;
 
 /// Reads a list of turns; those with a `role` are messages as they are.
@@ -33,6 +33,7 @@ pub(crate) fn read_turn<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Deco
 }
 
 fn read_said<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, DecodeError> {
+    let start = cursor.offset();
     let (mut from, mut value, mut fields) = (None, None, Fields::new());
     cursor.object(|cursor, key| {
         // Two of one key are refused at the end of the object.
@@ -59,7 +60,7 @@ fn read_said<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, DecodeError> {
     } else {
         said(role(from), value)
     };
-    with_fields(message, &fields, cursor)
+    with_fields(message, &fields, cursor, start)
 }
 
 fn role(from: Text<'_>) -> Role<'_> {
@@ -106,6 +107,7 @@ fn with_fields<'a>(
     mut message: Message<'a>,
     fields: &Fields<'_>,
     cursor: &Cursor<'_>,
+    start: usize,
 ) -> Result<Message<'a>, DecodeError> {
     if fields.is_empty() {
         return Ok(message);
@@ -117,7 +119,9 @@ fn with_fields<'a>(
         fields.write(w);
         w.end_object();
     })?;
-    let read = Message::read(&mut own.cursor())?.into_owned();
+    // Composed as it is, it tells the place to the turn.
+    let read = Message::read(&mut own.cursor()).map_err(|error| moved(&error, start))?;
+    let read = read.into_owned();
     let clash = !read.content().is_empty() || !read.tool_calls().is_empty();
     if clash {
         let text = "a turn says what it says in `value`, not in the fields of a message too";

@@ -8,7 +8,7 @@ use tracemill_model::{
 use super::{NO_PROMPT, WHOLE};
 use crate::parts::{
     Early, Span, hash_group, insert, joined_key, keep, prompt_group, read_prompt, read_response, read_score,
-    said, step,
+    said, step, wrong_type,
 };
 use crate::record::Once;
 use crate::source::Batch;
@@ -152,7 +152,7 @@ impl<'a> Record<'a> {
     ) -> Result<(), DecodeError> {
         refuse_second(cursor, self.turns.is_some())?;
         if cursor.peek()? != Kind::Array {
-            return Err(cursor.expected("a list of turns"));
+            return Err(wrong_type(cursor, "a list of turns"));
         }
         let list = Span::early(record, cursor, read_turns)?;
         self.turns = Some(Turns { key, list });
@@ -331,7 +331,7 @@ fn read_side<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Message<'a>>, DecodeErro
         Kind::Object if cursor.has_ahead("from") => Ok(vec![read_turn(cursor)?]),
         Kind::Array => read_turns(cursor),
         Kind::Object | Kind::String | Kind::Null => read_response(cursor),
-        _ => Err(cursor.expected("an answer")),
+        _ => Err(wrong_type(cursor, "an answer")),
     }
 }
 

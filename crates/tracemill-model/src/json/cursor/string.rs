@@ -24,9 +24,11 @@ impl<'a> Cursor<'a> {
     /// Consumes a string whose first stop is not near, or not a quote.
     #[inline(never)]
     fn long_string(&mut self, start: usize) -> Result<Text<'a>> {
-        if let Some(end) = self.known.end(start - 1) {
-            self.at = end;
-            return Ok(Text::from_canonical(&self.text[start..end - 1]));
+        if let Some(token) = self.known_token(start - 1)
+            && let Some(body) = token.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+        {
+            self.at = start + body.len() + 1;
+            return Ok(Text::from_canonical(body));
         }
         let stop = self.next_stop(start);
         let closed = self.text.as_bytes().get(stop) == Some(&b'"');

@@ -15,9 +15,9 @@ impl<'a> Cursor<'a> {
     pub fn raw(&mut self) -> Result<RawJson<'a>> {
         self.space();
         let start = self.at;
-        if let Some(end) = self.known.end(start) {
-            self.at = end;
-            return Ok(RawJson::from_canonical(&self.text[start..end]));
+        if let Some(token) = self.known_token(start) {
+            self.at += token.len();
+            return Ok(RawJson::from_canonical(token));
         }
         let mut compact = Compact::from(start);
         self.value(&mut compact)?;
@@ -79,11 +79,19 @@ impl<'a> Cursor<'a> {
     /// As [`raw`](Cursor::raw).
     pub fn skip(&mut self) -> Result<()> {
         self.space();
-        if let Some(end) = self.known.end(self.at) {
-            self.at = end;
+        if let Some(token) = self.known_token(self.at) {
+            self.at += token.len();
             return Ok(());
         }
         self.value(&mut Nothing)
+    }
+
+    /// The key or value that begins at `at`, if its end is known.
+    #[inline]
+    pub(super) fn known_token(&mut self, at: usize) -> Option<&'a str> {
+        let end = self.known.end(at)?;
+        // Places of another text may lead anywhere.
+        self.text.get(at..end).filter(|token| !token.is_empty())
     }
 
     fn value(&mut self, keep: &mut impl Keep) -> Result<()> {

@@ -68,7 +68,7 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         name: "tracemill-sources",
         siblings: &["tracemill-model"],
-        third_party: &[Always("thiserror")],
+        third_party: &[Always("thiserror"), Always("memchr")],
         unsafe_code: UnsafeCode::Forbid,
         bans: &[&EFFECTS, &OUTPUT, &VALUE_TREES],
     },

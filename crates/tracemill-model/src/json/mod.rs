@@ -17,7 +17,7 @@ mod text;
 mod view;
 mod writer;
 
-pub use cursor::{Cursor, CursorBuffers, Kind};
+pub use cursor::{Cursor, CursorBuffers, Kind, Mark};
 pub use embedded::EmbeddedJson;
 pub use index::{IndexedJson, JsonIndex};
 pub use raw::RawJson;

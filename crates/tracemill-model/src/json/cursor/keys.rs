@@ -166,7 +166,7 @@ pub(super) fn head(key: &str) -> u64 {
 }
 
 fn among_few(text: &str, keys: &[Key], twice: u64) -> Option<usize> {
-    let suspects = keys
+    let mut suspects = keys
         .iter()
         .enumerate()
         .filter(|(_, key)| twice & Filter::bit(key.head) != 0);
@@ -174,7 +174,7 @@ fn among_few(text: &str, keys: &[Key], twice: u64) -> Option<usize> {
         let same = |other: &Key| key.head == other.head && key.same(*other, text);
         keys[..index].iter().any(same).then_some(key.start)
     };
-    suspects.into_iter().find_map(is_second)
+    suspects.find_map(is_second)
 }
 
 #[cold]

@@ -123,14 +123,12 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields as one object.
-    pub(crate) fn to_raw(&self) -> RawJson<'static> {
-        let mut out = Vec::new();
-        let mut w = JsonWriter::new(&mut out);
-        w.begin_object();
-        self.write(&mut w);
-        w.end_object();
-        // Everything written came out of strings, so this is the whole of it.
-        RawJson::from_canonical(String::from_utf8(out).unwrap_or_default())
+    pub fn to_raw(&self) -> RawJson<'static> {
+        RawJson::written(|w| {
+            w.begin_object();
+            self.write(w);
+            w.end_object();
+        })
     }
 
     fn find(&self, key: &str) -> Option<usize> {

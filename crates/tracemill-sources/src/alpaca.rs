@@ -75,7 +75,7 @@ impl Source for Alpaca {
         if let Some(system) = given(system) {
             conversation.push(said(Role::System, system))?;
         }
-        if let Some(history) = history.filter(|history| !history.is_null()) {
+        if let Some(history) = walk::given(history) {
             read_history(history, &mut conversation).map_err(|error| error.in_key("history"))?;
         }
         let mut taken = Vec::with_capacity(8);

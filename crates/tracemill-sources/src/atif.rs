@@ -151,20 +151,23 @@ fn read_step<'v>(
         "llm_call_count",
         "is_copied_context",
     ]);
-    let given = |value: Option<JsonView<'v>>| value.filter(|value| !value.is_null());
     let source = walk::text_of(source, "source")?;
     let role = match source.body() {
         "agent" => Role::Assistant,
         _ => Role::named(source),
     };
     let mut message = walk::spoken(role, words).map_err(|error| error.in_key("message"))?;
-    if let Some(thought) = given(thought) {
+    if let Some(thought) = walk::given(thought) {
         message.set_reasoning(match thought.as_text() {
             Some(text) => Reasoning::Text(text),
             None => Reasoning::Opaque(thought.raw()),
         });
     }
-    for (index, call) in given(calls).into_iter().flat_map(JsonView::elements).enumerate() {
+    for (index, call) in walk::given(calls)
+        .into_iter()
+        .flat_map(JsonView::elements)
+        .enumerate()
+    {
         let call = read_call(call).map_err(|error| error.in_index(index).in_key("tool_calls"))?;
         message.push_tool_call(call);
     }
@@ -178,7 +181,7 @@ fn read_step<'v>(
         [call] => call.id().cloned(),
         _ => None,
     };
-    let observation = given(observation);
+    let observation = walk::given(observation);
     if let Some(rest) = observation.and_then(observation_rest) {
         message.extra_mut().insert(Text::from("observation"), rest);
     }

@@ -63,17 +63,15 @@ impl Source for Converse {
         let mut trace = Trace::new();
         let mut said = Said::new(context.limits());
         let [system, list, config] = row.pick(["system", "messages", "toolConfig"]);
-        let given = |value: Option<JsonView<'a>>| value.filter(|value| !value.is_null());
-        if let Some(system) = given(system) {
+        if let Some(system) = walk::given(system) {
             said.push(instructions(system).map_err(|error| error.in_key("system"))?)?;
         }
-        let list = list.ok_or_else(|| walk::missing("messages"))?;
-        walk::expect(list, Kind::Array).map_err(|error| error.in_key("messages"))?;
+        let list = walk::required(list, "messages", Kind::Array)?;
         let candidates = read_turns(list, &mut said).map_err(|error| error.in_key("messages"))?;
         *trace.messages_mut() = said.messages;
         let mut taken = vec!["system", "messages", "toolConfig"];
         taken.extend(is_known(row).then_some(VERSION));
-        if let Some(config) = given(config) {
+        if let Some(config) = walk::given(config) {
             read_tools(config, &mut trace).map_err(|error| error.in_key("toolConfig"))?;
         }
         walk::identify(row, &mut trace, &mut taken);

@@ -63,9 +63,8 @@ impl Source for MiniSweAgent {
         } else {
             walk::expect(run, Kind::Object)?;
             let [list, info, format] = run.pick(["messages", "info", "trajectory_format"]);
-            let list = list.ok_or_else(|| walk::missing("messages"))?;
-            let messages = walk::expect(list, Kind::Array).and_then(|()| read(list, context));
-            *trace.messages_mut() = messages.map_err(|error| error.in_key("messages"))?;
+            let list = walk::required(list, "messages", Kind::Array)?;
+            *trace.messages_mut() = read(list, context).map_err(|error| error.in_key("messages"))?;
             describe(run, info, format, &mut trace);
         }
         if trace.messages().is_empty() {

@@ -249,7 +249,7 @@ pub(crate) fn hash_group(bytes: &[u8]) -> Group<'static> {
     Group::new(Key::new(key.into()), GroupKind::Prompt)
 }
 
-/// The 32 digits of a digest: what formatting would write, at a tenth of its cost.
+/// The 32 digits of a digest, without the machinery of formatting: there is one for every prompt.
 fn hexadecimal(digest: u128) -> String {
     let digit = |place: u32| (digest >> (4 * place)) as u32 & 15;
     let digits = (0..32).rev().map(digit);

@@ -40,22 +40,15 @@ impl Once {
 
 /// Fields as one object again.
 pub(crate) fn object(fields: &Fields<'_>, limits: Limits) -> Result<RawJson<'static>, DecodeError> {
-    let write = |w: &mut JsonWriter<'_>| {
-        w.begin_object();
-        fields.write(w);
-        w.end_object();
-    };
-    // The object around them is one level more, which is too deep only where there are as many brackets.
-    let brackets = |(_, value): (&Text<'_>, &RawJson<'_>)| brackets(value.as_str());
-    if fields.iter().map(brackets).sum::<usize>() < usize::from(limits.depth()) {
-        return Ok(RawJson::written(write));
+    let object = fields.to_raw();
+    // It is one level more than they are, which is too deep only where so many brackets open.
+    let opens = |byte: &u8| matches!(byte, b'[' | b'{');
+    if object.as_str().bytes().filter(opens).count() <= usize::from(limits.depth()) {
+        return Ok(object);
     }
-    raw(limits, write)
-}
-
-/// How many brackets open in a text, at the most.
-fn brackets(text: &str) -> usize {
-    text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count()
+    Cursor::with_limits(object.as_str(), limits)
+        .raw()
+        .map(RawJson::into_owned)
 }
 
 /// The limits of values that are made out of what was checked before, and may be nested once more.

@@ -119,7 +119,7 @@ fn with_fields<'a>(
         fields.write(w);
         w.end_object();
     })?;
-    // Composed as it is, it tells the place to the turn.
+    // Columns count from the turn: what was composed begins where it does.
     let read = Message::read(&mut own.cursor()).map_err(|error| moved(&error, start))?;
     let read = read.into_owned();
     let clash = !read.content().is_empty() || !read.tool_calls().is_empty();

@@ -2,7 +2,7 @@
 
 use tracemill_model::json::{Cursor, IndexedJson, Kind};
 use tracemill_model::{
-    DecodeError, DecodeErrorKind, JsonView, Key, Limits, Message, Role, Text, Tool, Trace,
+    DecodeError, DecodeErrorKind, Fields, JsonView, Key, Limits, Message, RawJson, Role, Text, Tool, Trace,
 };
 
 use crate::parts::insert;
@@ -46,16 +46,23 @@ pub(crate) fn expect(value: JsonView<'_>, kind: Kind) -> Result<(), DecodeError>
 
 /// The member `key`, which must be there and of this type.
 pub(crate) fn member<'v>(object: JsonView<'v>, key: &str, kind: Kind) -> Result<JsonView<'v>, DecodeError> {
-    let value = object.get(key).ok_or_else(|| missing(key))?;
+    required(object.get(key), key, kind)
+}
+
+/// The same of a member that was looked for.
+pub(crate) fn required<'v>(
+    value: Option<JsonView<'v>>,
+    key: &str,
+    kind: Kind,
+) -> Result<JsonView<'v>, DecodeError> {
+    let value = value.ok_or_else(|| missing(key))?;
     expect(value, kind).map_err(|error| error.in_key(key))?;
     Ok(value)
 }
 
 /// The text of the member `key`, which was looked for and must be there.
 pub(crate) fn text_of<'v>(value: Option<JsonView<'v>>, key: &str) -> Result<Text<'v>, DecodeError> {
-    let value = value.ok_or_else(|| missing(key))?;
-    expect(value, Kind::String).map_err(|error| error.in_key(key))?;
-    Ok(value.as_text().unwrap_or_default())
+    required(value, key, Kind::String).map(|value| value.as_text().unwrap_or_default())
 }
 
 /// The error for a member that is not there.
@@ -79,7 +86,12 @@ pub(crate) fn text<'v>(value: JsonView<'v>, pointer: &str) -> Option<Text<'v>> {
 
 /// The value at a pointer, unless it is `null`.
 pub(crate) fn present<'v>(value: JsonView<'v>, pointer: &str) -> Option<JsonView<'v>> {
-    value.pointer(pointer).filter(|value| !value.is_null())
+    given(value.pointer(pointer))
+}
+
+/// The value that was looked for, unless it is `null`.
+pub(crate) fn given(value: Option<JsonView<'_>>) -> Option<JsonView<'_>> {
+    value.filter(|value| !value.is_null())
 }
 
 /// Whether the value at a pointer is this text.
@@ -178,7 +190,7 @@ pub(crate) fn keep_rest<'v>(trace: &mut Trace<'v>, record: JsonView<'v>, source:
 }
 
 /// The fields that a message has itself.
-const OF_MESSAGES: [&str; 12] = [
+pub(crate) const OF_MESSAGES: [&str; 12] = [
     "role",
     "name",
     "content",
@@ -207,6 +219,40 @@ pub(crate) fn keep_in_message<'v>(message: &mut Message<'v>, turn: JsonView<'v>,
         };
         message.extra_mut().insert(key, value.raw());
     }
+}
+
+/// The fields that a call has itself.
+pub(crate) const OF_CALLS: [&str; 6] = ["id", "type", "name", "arguments", "function", "custom"];
+
+/// Keeps the members of an object that were not taken; those whose name means something else there with a prefix.
+pub(crate) fn keep<'v>(
+    fields: &mut Fields<'v>,
+    item: JsonView<'v>,
+    taken: &[&str],
+    prefix: &str,
+    own: &[&str],
+) {
+    for (key, value) in item.members() {
+        let name = key.decode();
+        if taken.contains(&&*name) {
+            continue;
+        }
+        let is_own = own.contains(&&*name);
+        let name = if is_own {
+            Text::new(format!("{prefix}{name}"))
+        } else {
+            key
+        };
+        put(fields, name, value.raw());
+    }
+}
+
+/// Keeps a value under a name, or one like it if something else has taken it.
+pub(crate) fn put<'v>(fields: &mut Fields<'v>, mut name: Text<'v>, value: RawJson<'v>) {
+    while fields.get(&name.decode()).is_some() {
+        name = Text::new(format!("{name}_"));
+    }
+    fields.insert(name, value);
 }
 
 /// A message of this role with this content, if there is any.

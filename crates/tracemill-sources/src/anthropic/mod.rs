@@ -280,11 +280,7 @@ pub(crate) fn definition<'a>(raw: RawJson<'a>, schema: &str) -> Tool<'a> {
 fn of_fields<'a>(mut fields: Fields<'a>, schema: &str) -> Tool<'a> {
     let is_text = |key: &str| fields.get(key).is_some_and(|value| value.kind() == Kind::String);
     if !is_text("name") || fields.get(schema).is_none() {
-        return Tool::Other(RawJson::written(|w| {
-            w.begin_object();
-            fields.write(w);
-            w.end_object();
-        }));
+        return Tool::Other(fields.to_raw());
     }
     let name = text(&mut fields, "name").unwrap_or_default();
     let description = text(&mut fields, "description");

@@ -6,7 +6,7 @@ use tracemill_model::{
 };
 
 use crate::record::{deepest, raw};
-use crate::walk;
+use crate::walk::{self, keep, put};
 
 /// Content as a list of parts, so that more can follow.
 pub(super) fn into_parts(content: Content<'_>) -> Vec<Part<'_>> {
@@ -128,37 +128,3 @@ pub(super) const OF_MESSAGES: [&str; 13] = [
     "function_call",
     "refusal",
 ];
-
-/// The fields that a call has itself.
-pub(super) const OF_CALLS: [&str; 6] = ["id", "type", "name", "arguments", "function", "custom"];
-
-/// Keeps the members of an item that were not taken; those whose name means something else there with a prefix.
-pub(super) fn keep<'v>(
-    fields: &mut Fields<'v>,
-    item: JsonView<'v>,
-    taken: &[&str],
-    prefix: &str,
-    own: &[&str],
-) {
-    for (key, value) in item.members() {
-        let name = key.decode();
-        if taken.contains(&&*name) {
-            continue;
-        }
-        let is_own = own.contains(&&*name);
-        let name = if is_own {
-            Text::new(format!("{prefix}{name}"))
-        } else {
-            key
-        };
-        put(fields, name, value.raw());
-    }
-}
-
-/// Keeps a value under a name, or one like it if another item of the same turn has taken it.
-pub(super) fn put<'v>(fields: &mut Fields<'v>, mut name: Text<'v>, value: RawJson<'v>) {
-    while fields.get(&name.decode()).is_some() {
-        name = Text::new(format!("{name}_"));
-    }
-    fields.insert(name, value);
-}

@@ -12,8 +12,8 @@ use tracemill_model::{
     Text, Tool, ToolCall,
 };
 
-use crate::walk::{self, Said};
-use content::{OF_CALLS, OF_MESSAGES, into_parts, keep, put, said, think};
+use crate::walk::{self, OF_CALLS, Said, keep, put};
+use content::{OF_MESSAGES, into_parts, said, think};
 
 /// What the provider did by itself in the middle of a turn, other than calls.
 const HOSTED: [&str; 6] = [

@@ -188,30 +188,40 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// What becomes of a value while it is checked.
+/// What becomes of a value while it is checked: by itself nothing, it is only passed over.
 trait Keep {
     /// What stands for an offset.
-    type Place;
+    type Place: Default;
     /// What stands for an array or object that is open.
-    type Open;
+    type Open: Default;
 
     /// The place where a key or value begins.
-    fn place(&self, at: usize) -> Self::Place;
+    #[inline]
+    fn place(&self, _: usize) -> Self::Place {
+        Self::Place::default()
+    }
 
     /// A key, or a value with nothing inside of it, began at a place and ends here.
-    fn token(&mut self, start: Self::Place, at: usize);
+    #[inline]
+    fn token(&mut self, _: Self::Place, _: usize) {}
 
     /// An array or object begins.
-    fn open(&mut self, start: Self::Place) -> Self::Open;
+    #[inline]
+    fn open(&mut self, _: Self::Place) -> Self::Open {
+        Self::Open::default()
+    }
 
     /// It ends.
-    fn close(&mut self, open: Self::Open, at: usize);
+    #[inline]
+    fn close(&mut self, _: Self::Open, _: usize) {}
 
     /// The bytes between two offsets are not part of the canonical form.
-    fn leave_out(&mut self, text: &str, from: usize, to: usize);
+    #[inline]
+    fn leave_out(&mut self, _: &str, _: usize, _: usize) {}
 
     /// The bytes between two offsets, the inside of a string, are spelled otherwise in the canonical form.
-    fn respell(&mut self, text: &str, from: usize, to: usize, spelling: &Text<'_>);
+    #[inline]
+    fn respell(&mut self, _: &str, _: usize, _: usize, _: &Text<'_>) {}
 }
 
 /// The value is only passed over.
@@ -220,24 +230,6 @@ struct Nothing;
 impl Keep for Nothing {
     type Place = ();
     type Open = ();
-
-    #[inline]
-    fn place(&self, _: usize) {}
-
-    #[inline]
-    fn token(&mut self, (): (), _: usize) {}
-
-    #[inline]
-    fn open(&mut self, (): ()) {}
-
-    #[inline]
-    fn close(&mut self, (): (), _: usize) {}
-
-    #[inline]
-    fn leave_out(&mut self, _: &str, _: usize, _: usize) {}
-
-    #[inline]
-    fn respell(&mut self, _: &str, _: usize, _: usize, _: &Text<'_>) {}
 }
 
 /// The canonical form of the value, made in the same pass; nothing is copied while the value is canonical as it is.
@@ -250,18 +242,6 @@ struct Compact {
 impl Keep for Compact {
     type Place = ();
     type Open = ();
-
-    #[inline]
-    fn place(&self, _: usize) {}
-
-    #[inline]
-    fn token(&mut self, (): (), _: usize) {}
-
-    #[inline]
-    fn open(&mut self, (): ()) {}
-
-    #[inline]
-    fn close(&mut self, (): (), _: usize) {}
 
     fn leave_out(&mut self, text: &str, from: usize, to: usize) {
         if self.out.is_empty() {

@@ -6,7 +6,7 @@ use tracemill_model::{
     DecodeError, DecodeErrorKind, JsonView, Key, Limits, Message, Outcome, RawJson, Text, Tool, Trace,
 };
 
-use crate::parts::hash_group;
+use crate::parts::{hash_group, insert};
 use crate::registry::{Note, Skip};
 use crate::source::Batch;
 
@@ -40,8 +40,11 @@ pub(crate) struct Prompt<'a> {
 /// One answer.
 #[derive(Debug)]
 pub(crate) struct Answer<'a> {
+    /// None if nothing was said.
     pub(crate) messages: Vec<Message<'a>>,
     pub(crate) outcome: Option<Outcome>,
+    /// What else the response says of this answer alone.
+    pub(crate) rest: Option<RawJson<'a>>,
 }
 
 /// The records that logs of exchanges pass over.
@@ -67,6 +70,14 @@ pub(crate) const NOTES: &[Note] = &[Note::new(
     NOT_WHOLE,
     "the provider remembers an earlier part of the conversation: the trace is `truncated`",
 )];
+
+/// What logs count in which a response may hold several answers.
+pub(crate) const SILENT_NOTES: &[Note] = &[Note::new(
+    SILENT,
+    "answers without content, beside others that have some",
+)];
+
+const SILENT: &str = "no-content";
 
 const NOT_WHOLE: &str = "prompt-not-whole";
 pub(crate) const ERROR_BODY: &str = "error-body";
@@ -111,11 +122,14 @@ pub(crate) fn read_with<'v, D: Dialect>(
     };
     let prompt = prompt(request).map_err(|error| error.in_key("request"))?;
     check_count(&prompt, limits).map_err(|error| error.in_key("request"))?;
-    let answers = D::answers(response).map_err(|error| error.in_key("response"))?;
+    let mut answers = D::answers(response).map_err(|error| error.in_key("response"))?;
+    let given = answers.len();
+    answers.retain(|answer| !answer.messages.is_empty());
     if answers.is_empty() {
         batch.skip(ERROR_BODY);
         return Ok(());
     }
+    batch.note(SILENT, (given - answers.len()) as u64);
     let is_whole = prompt.before.is_none();
     let base = base::<D>(record, request, response, prompt);
     deliver(base, answers, batch);
@@ -207,6 +221,9 @@ fn deliver<'v>(base: Trace<'v>, answers: Vec<Answer<'v>>, batch: &mut Batch<'v>)
         trace.set_trial(trial).set_outcome(answer.outcome);
         for message in answer.messages {
             trace.push_message(message);
+        }
+        if let Some(rest) = answer.rest {
+            insert(&mut trace, "candidate", rest);
         }
         batch.push(trace);
     }

@@ -6,12 +6,13 @@
 
 use tracemill_model::json::Kind;
 use tracemill_model::{
-    Arguments, Content, DecodeError, Function, JsonView, Media, MediaKind, MediaSource, Message, Outcome,
-    Part, Reasoning, Role, Text, TextPart, Tool, ToolCall,
+    Arguments, Content, DecodeError, Fields, Function, JsonView, Media, MediaKind, MediaSource, Message,
+    Outcome, Part, RawJson, Reasoning, Role, Text, TextPart, Tool, ToolCall,
 };
 
 use crate::exchange::{Prompt, text, wrong};
 use crate::genai::lower_types;
+use crate::walk;
 
 /// Reads one conversation, content by content.
 #[derive(Default)]
@@ -66,7 +67,7 @@ impl<'a> Contents<'a> {
             return Ok(());
         }
         let mut parts = Vec::new();
-        let mut thoughts: Vec<String> = Vec::new();
+        let mut thoughts = Vec::new();
         let mut results = 0;
         for part in list.into_iter().flat_map(JsonView::elements) {
             let [words, thought, call, snake_call, result, snake_result] = part.pick([
@@ -81,21 +82,25 @@ impl<'a> Contents<'a> {
             if let Some(call) = given(call, snake_call) {
                 message.push_tool_call(self.call(part, call));
             } else if let Some(result) = given(result, snake_result) {
-                let result = self.result(result)?;
+                let result = self.result(part, result)?;
                 self.messages.push(result);
                 results += 1;
             } else if thought.is_some_and(|thought| thought.as_bool() == Some(true)) {
-                thoughts.extend(words.map(|words| words.decode().into_owned()));
+                thoughts.push((part, words));
             } else {
                 parts.push(said(part, words));
             }
         }
-        if !thoughts.is_empty() {
-            message.set_reasoning(Reasoning::Text(Text::new(thoughts.join("\n"))));
-        }
-        if results > 0 && parts.is_empty() && message.tool_calls().is_empty() {
+        let only_results =
+            results > 0 && parts.is_empty() && thoughts.is_empty() && message.tool_calls().is_empty();
+        if only_results && let Some(last) = self.messages.last_mut() {
+            // There is no message of its own that could keep what stands beside the parts.
+            for (key, value) in message.extra().iter() {
+                walk::put(last.extra_mut(), key.clone(), value.clone());
+            }
             return Ok(());
         }
+        think(&mut message, &thoughts);
         message.set_content(match parts.as_slice() {
             [] if !message.tool_calls().is_empty() || list.is_none() => Content::Missing,
             [Part::Text(part)] if part.extra().is_empty() => Content::Text(part.text().clone()),
@@ -122,10 +127,18 @@ impl<'a> Contents<'a> {
             made.extra_mut()
                 .insert(Text::new("thoughtSignature"), signature.raw());
         }
+        let beside = [
+            "functionCall",
+            "function_call",
+            "thoughtSignature",
+            "thought_signature",
+        ];
+        keep(made.extra_mut(), part, &beside, &walk::OF_CALLS);
+        keep(made.extra_mut(), call, &["name", "id", "args"], &walk::OF_CALLS);
         made
     }
 
-    fn result(&mut self, result: JsonView<'a>) -> Result<Message<'a>, DecodeError> {
+    fn result(&mut self, part: JsonView<'a>, result: JsonView<'a>) -> Result<Message<'a>, DecodeError> {
         let [name, id, response] = result.pick(["name", "id", "response"]);
         let name = name.and_then(JsonView::as_text).unwrap_or_default();
         let mut message = Message::new(Role::Tool);
@@ -144,6 +157,10 @@ impl<'a> Contents<'a> {
             message.set_content(answered(response)?);
             message.set_is_error(response.get("error").is_some().then_some(true));
         }
+        let beside = ["functionResponse", "function_response"];
+        keep(message.extra_mut(), part, &beside, &walk::OF_MESSAGES);
+        let taken = ["name", "id", "response"];
+        keep(message.extra_mut(), result, &taken, &walk::OF_MESSAGES);
         Ok(message)
     }
 }
@@ -167,6 +184,33 @@ fn only_words(list: JsonView<'_>) -> Option<Text<'_>> {
     match (members.next()?, members.next()) {
         ((key, words), None) if key.body() == "text" => words.as_text(),
         _ => None,
+    }
+}
+
+/// Keeps the members that were not taken. The SDK for Python writes `null` for what is not there.
+fn keep<'v>(fields: &mut Fields<'v>, object: JsonView<'v>, taken: &[&str], own: &[&str]) {
+    let is_nothing = |(_, value): &(Text<'_>, JsonView<'_>)| value.is_null();
+    let nothing: Vec<_> = object.members().filter(is_nothing).map(|(key, _)| key).collect();
+    let mut taken = taken.to_vec();
+    taken.extend(nothing.iter().map(Text::body));
+    walk::keep(fields, object, &taken, "source.", own);
+}
+
+/// Reasoning is the words. Parts that hold more than words, such as a signature, are kept as they are beside them.
+fn think<'v>(message: &mut Message<'v>, thoughts: &[(JsonView<'v>, Option<Text<'v>>)]) {
+    if thoughts.is_empty() {
+        return;
+    }
+    let words: Vec<_> = thoughts.iter().filter_map(|(_, words)| words.as_ref()).collect();
+    let words: Vec<_> = words.into_iter().map(Text::decode).collect();
+    message.set_reasoning(Reasoning::Text(Text::new(words.join("\n"))));
+    let is_more = |(part, _): &(JsonView<'_>, Option<Text<'_>>)| {
+        let mut members = part.members();
+        members.any(|(key, value)| !["text", "thought"].contains(&key.body()) && !value.is_null())
+    };
+    if thoughts.iter().any(is_more) {
+        let parts = RawJson::list(thoughts.iter().map(|(part, _)| *part));
+        message.extra_mut().insert(Text::new("thought_parts"), parts);
     }
 }
 
@@ -196,6 +240,9 @@ fn said<'v>(part: JsonView<'v>, words: Option<Text<'v>>) -> Part<'v> {
     }
     let data = either(part, "inlineData", "inline_data");
     let file = either(part, "fileData", "file_data");
+    // A name is more than a medium can hold.
+    let is_bare = |value: &JsonView<'_>| value.members().filter(|(_, value)| !value.is_null()).count() == 2;
+    let (data, file) = (data.filter(is_bare), file.filter(is_bare));
     let typed = |value| text(value, "mimeType").or_else(|| text(value, "mime_type"));
     let found = match (&data, &file) {
         (Some(data), None) => text(*data, "data").map(|bytes| (MediaSource::Data(bytes), typed(*data))),
@@ -228,7 +275,7 @@ pub(crate) fn either<'v>(value: JsonView<'v>, camel: &str, snake: &str) -> Optio
 
 /// The same of members that were found.
 fn given<'v>(camel: Option<JsonView<'v>>, snake: Option<JsonView<'v>>) -> Option<JsonView<'v>> {
-    camel.or(snake).filter(|value| !value.is_null())
+    walk::given(camel.or(snake))
 }
 
 /// Reads tool definitions, and apart from them what the provider runs itself; types in upper case, as the API prints them,
@@ -237,8 +284,14 @@ pub(crate) fn tools<'v>(list: JsonView<'v>, prompt: &mut Prompt<'v>) {
     let mut tools = Vec::new();
     for tool in list.elements() {
         let declarations = either(tool, "functionDeclarations", "function_declarations");
+        let beside = |(key, value): &(Text<'_>, JsonView<'_>)| {
+            !["functionDeclarations", "function_declarations"].contains(&key.body()) && !value.is_null()
+        };
+        let mut hosted = tool.members().filter(beside).peekable();
         if declarations.is_none() {
             prompt.hosted.push(tool.raw());
+        } else if hosted.peek().is_some() {
+            prompt.hosted.push(RawJson::object(hosted));
         }
         for declaration in declarations.into_iter().flat_map(JsonView::elements) {
             match function(declaration) {
@@ -260,7 +313,7 @@ fn function(declaration: JsonView<'_>) -> Option<Function<'_>> {
     ]);
     let name = name.and_then(JsonView::as_text)?;
     let json = given(json, snake_json);
-    let plain = plain.filter(|schema| !schema.is_null());
+    let plain = walk::given(plain);
     let schema = match (json, plain) {
         (Some(schema), _) => Some(schema.raw()),
         (None, Some(schema)) => Some(lower_types(schema)),
@@ -294,5 +347,39 @@ pub(crate) fn outcome(finish_reason: &str) -> Option<Outcome> {
             Some(Outcome::Errored)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_beside_calls_results_and_thoughts_is_kept() {
+        let json = r#"[{"role":"model","parts":[{"text":"hm","thought":true,"thoughtSignature":"T"},{"functionCall":{"name":"f","args":{},"other":2},
+            "thoughtSignature":"S","mark":3,"text":null}]},{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"output":"x"},
+            "willContinue":true},"beside":4}],"note":5}]"#;
+        let list = RawJson::parse(json).unwrap();
+        let mut read = Contents::default();
+        read.list(list.view()).unwrap();
+        let messages: Vec<_> = read
+            .messages
+            .iter()
+            .map(|message| message.to_json().to_string())
+            .collect();
+        assert_eq!(
+            messages,
+            [
+                concat!(
+                    r#"{"role":"assistant","reasoning":"hm","tool_calls":[{"id":"call_0","name":"f","arguments":{},"#,
+                    r#""thoughtSignature":"S","mark":3,"other":2}],"#,
+                    r#""thought_parts":[{"text":"hm","thought":true,"thoughtSignature":"T"}]}"#
+                ),
+                concat!(
+                    r#"{"role":"tool","tool_call_id":"call_0","name":"f","content":"x","#,
+                    r#""beside":4,"willContinue":true,"note":5}"#
+                ),
+            ]
+        );
     }
 }

@@ -226,6 +226,7 @@ impl Dialect for Responses {
         Ok(vec![Answer {
             messages,
             outcome: outcome(response),
+            rest: None,
         }])
     }
 }
@@ -240,5 +241,39 @@ fn outcome(response: JsonView<'_>) -> Option<Outcome> {
         "incomplete" => Some(Outcome::Truncated),
         "failed" | "cancelled" => Some(Outcome::Errored),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_names_another_is_never_taken_for_one_that_does_not() {
+        for record in [
+            r#"{"request":{"previous_response_id":"r"}}"#,
+            r#"{"request":{"previous_response_id" :  "r"}}"#,
+            r#"{"request":{"previous\u005fresponse_id":"r"}}"#,
+            r#"{"request":{"\u0070revious_response_id":"r"}}"#,
+            r#"{"response":{"previous_response_id":null},"request":{"previous_response_id":"r"}}"#,
+        ] {
+            assert!(Responses.may_refer(record), "{record}");
+            let reference = Responses.reference(&Context::default(), record);
+            assert!(
+                reference.is_some_and(|reference| reference.previous().is_some()),
+                "{record}"
+            );
+        }
+    }
+
+    #[test]
+    fn most_records_name_none() {
+        for record in [
+            r#"{"request":{"input":"caf\u00e9"}}"#,
+            r#"{"request":{},"response":{"previous_response_id":null}}"#,
+            r#"{"request":{},"response":{"previous_response_id" : null, "id":"r"}}"#,
+        ] {
+            assert!(!Responses.may_refer(record), "{record}");
+        }
     }
 }

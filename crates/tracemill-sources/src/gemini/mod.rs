@@ -3,10 +3,10 @@
 mod tuning;
 
 use tracemill_model::json::Kind;
-use tracemill_model::{DecodeError, Framing, JsonView, Role, Text};
+use tracemill_model::{DecodeError, Framing, JsonView, RawJson, Role, Text};
 
 use crate::detect::Evidence;
-use crate::exchange::{self, Answer, Dialect, Prompt, SKIPS, text};
+use crate::exchange::{self, Answer, Dialect, Prompt, SILENT_NOTES, SKIPS};
 use crate::gemini_contents::{self as contents, Contents, either};
 use crate::head::Head;
 use crate::parts::said;
@@ -24,12 +24,12 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             and results those of the calls of their name, in order. `{\"output\": …}` and `{\"error\": …}` are the text of \
             a result, other objects stay. Thoughts are the reasoning. Types of schemas become lower case. `STOP` is \
             `completed`, `MAX_TOKENS` is `truncated`, what was blocked is `errored`. The rest of request and response \
-            stays under `request` and `response`; tools that the provider runs itself are kept under `hosted_tools`. \
+            stays under `request` and `response`, that of a candidate under `candidate`, and thoughts that are signed under `thought_parts`; tools that the provider runs itself are kept under `hosted_tools`. \
             Also read are lines that models are tuned with: a request alone (`contents` and what goes with it), one trace in no group; \
             one with `completions`, a trace for each, in a group of their own, with the score `preference`; and `text_input` with \
             `output`. Other keys of theirs are kept.",
     skips: SKIPS,
-    notes: &[],
+    notes: SILENT_NOTES,
     options: &[],
     make: |_| Box::new(Gemini),
 };
@@ -108,15 +108,22 @@ impl Dialect for Gemini {
         let candidates = response.get("candidates");
         let mut answers = Vec::new();
         for candidate in candidates.into_iter().flat_map(JsonView::elements) {
-            let Some(content) = candidate.get("content") else {
-                continue;
-            };
+            let [content, reason, snake_reason] =
+                candidate.pick(["content", "finishReason", "finish_reason"]);
             let mut read = Contents::default();
-            read.content(Role::Assistant, content)?;
-            let reason = text(candidate, "finishReason").or_else(|| text(candidate, "finish_reason"));
+            if let Some(content) = content {
+                read.content(Role::Assistant, content)?;
+            }
+            let reason = reason.or(snake_reason).and_then(JsonView::as_text);
+            let mut rest = candidate
+                .members()
+                .filter(|(key, _)| key.body() != "content")
+                .peekable();
+            let has_more = rest.peek().is_some();
             answers.push(Answer {
                 messages: read.messages,
                 outcome: reason.as_ref().map(Text::body).and_then(contents::outcome),
+                rest: has_more.then(|| RawJson::object(rest)),
             });
         }
         Ok(answers)

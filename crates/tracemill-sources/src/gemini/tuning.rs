@@ -114,5 +114,6 @@ fn answered<'v>(answer: JsonView<'v>, trace: &mut Trace<'v>) -> Result<(), Decod
         let value = ScoreValue::read(&mut score.cursor()).map_err(|error| error.in_key("score"))?;
         trace.push_score(Score::new(Some(Text::new("preference")), value).into_owned());
     }
+    walk::keep_rest(trace, answer, super::INFO.name, &["completion", "score"]);
     Ok(())
 }

@@ -182,15 +182,17 @@ fn base<'v, D: Dialect>(
     let named = |name: Option<JsonView<'v>>| name.filter(|name| name.kind() == Kind::String);
     let [own, model] = response.pick([id, model]);
     trace.set_id(named(own).map(|id| Key::new(id.raw())));
-    let model = named(model).or_else(|| named(request.get("model")));
-    trace.set_model(model.and_then(JsonView::as_text));
+    let (asked, answered) = (named(request.get("model")), named(model));
+    trace.set_model(answered.or(asked).and_then(JsonView::as_text));
+    // A request may name it by an alias, which stays with the request.
+    let is_same = answered.is_none() || answered == asked;
     for (key, value) in record.members() {
         if !["request", "response"].contains(&key.body()) {
             trace.extra_mut().insert(key, value.raw());
         }
     }
     keep_rest(&mut trace, "request", request, |name| {
-        name == "model" || D::ASKED.contains(&name)
+        (name == "model" && is_same) || D::ASKED.contains(&name)
     });
     keep_rest(&mut trace, "response", response, |name| {
         [id, D::NAMES.1].contains(&name) || D::ANSWERED.contains(&name)

@@ -189,11 +189,8 @@ fn only_words(list: JsonView<'_>) -> Option<Text<'_>> {
 
 /// Keeps the members that were not taken. The SDK for Python writes `null` for what is not there.
 fn keep<'v>(fields: &mut Fields<'v>, object: JsonView<'v>, taken: &[&str], own: &[&str]) {
-    let is_nothing = |(_, value): &(Text<'_>, JsonView<'_>)| value.is_null();
-    let nothing: Vec<_> = object.members().filter(is_nothing).map(|(key, _)| key).collect();
-    let mut taken = taken.to_vec();
-    taken.extend(nothing.iter().map(Text::body));
-    walk::keep(fields, object, &taken, "source.", own);
+    let is_more = |(key, value): &(Text<'_>, JsonView<'_>)| !value.is_null() && !taken.contains(&key.body());
+    walk::keep_members(fields, object.members().filter(is_more), "source.", own);
 }
 
 /// Reasoning is the words. Parts that hold more than words, such as a signature, are kept as they are beside them.

@@ -232,11 +232,19 @@ pub(crate) fn keep<'v>(
     prefix: &str,
     own: &[&str],
 ) {
-    for (key, value) in item.members() {
+    let rest = item.members().filter(|(key, _)| !taken.contains(&&*key.decode()));
+    keep_members(fields, rest, prefix, own);
+}
+
+/// The same of members that are to be kept.
+pub(crate) fn keep_members<'v>(
+    fields: &mut Fields<'v>,
+    members: impl Iterator<Item = (Text<'v>, JsonView<'v>)>,
+    prefix: &str,
+    own: &[&str],
+) {
+    for (key, value) in members {
         let name = key.decode();
-        if taken.contains(&&*name) {
-            continue;
-        }
         let is_own = own.contains(&&*name);
         let name = if is_own {
             Text::new(format!("{prefix}{name}"))

@@ -23,7 +23,8 @@ pub(crate) const INFO: SourceInfo = SourceInfo {
             in a group of their own: its key is a hash of both, so that the answers of two records with one prompt, \
             which nobody compared, do not compete. A labelled answer is one trace with the score `label`, grouped by a hash of \
             its prompt. Texts are read as one user message and one assistant message. `system` and `tools` beside \
-            `conversations` are read; a `margin`, media columns and everything else is kept.",
+            `conversations` are read; a `margin`, media columns and everything else is kept, a pair's own group and \
+            trial under `preference.group` and `preference.trial`.",
     skips: &[],
     notes: &[
         Note::new(

@@ -215,6 +215,7 @@ impl<'a> Record<'a> {
             batch.note(NO_PROMPT, u64::from(prompt.is_empty()));
             prompt
         };
+        self.keep_own_place();
         let id = self.own.id().map(|id| step(id.as_json().view()));
         // Each repeats the prompt.
         let mut both = Vec::with_capacity(2 * self.length);
@@ -247,6 +248,17 @@ impl<'a> Record<'a> {
             batch.push(trace);
         }
         Ok(())
+    }
+
+    /// Keeps a group and a trial of the record's own: those of its two traces are others.
+    fn keep_own_place(&mut self) {
+        let group = self.own.group().map(|group| group.key().as_json().clone());
+        let trial = self.own.trial().map(RawJson::from);
+        for (name, value) in [("preference.group", group), ("preference.trial", trial)] {
+            if let Some(value) = value {
+                insert(&mut self.own, name, value);
+            }
+        }
     }
 
     fn deliver_labelled(mut self, batch: &mut Batch<'a>) -> Result<(), DecodeError> {
